@@ -1,0 +1,1 @@
+"""The Lodestream mock server: the documentation, replayed."""

@@ -1,0 +1,1 @@
+"""What runs do: workloads as sequences of phases. Only `catalogue` and `phase` may be imported outside the worker process."""

@@ -1,0 +1,1 @@
+"""What `make` runs on the repository: generators, demonstration, benchmarks. The packages never import it."""

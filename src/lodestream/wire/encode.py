@@ -1,0 +1,157 @@
+"""message -> documented JSON, compiled once per (message type, language, localized).
+
+Keys come in the order of the field numbers. What is unset is absent, unless the rule of the field says `always` or
+`null_when_absent`. An enum value without a word is absent too. A value that has no JSON form (NaN, a negative duration)
+is a bug of the servicer and raises Refused with its pointer, so that it is never stored or shown as something else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeAlias
+
+import orjson
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.message import Message
+
+from lodestream.v1 import rest_pb2
+from lodestream.wire import fields, freeform, scalars
+from lodestream.wire.amounts import plain
+from lodestream.wire.languages import LANGUAGES, Language
+from lodestream.wire.problems import Refused
+from lodestream.wire.styles import style_of
+from lodestream.wire.words import words
+
+# Any protobuf value -> its JSON value; None says that it has none and the key stays out.
+Writer: TypeAlias = Callable[[Any], Any]
+
+_WRITERS: dict[tuple[Descriptor, Language, bool], Writer] = {}
+_FREE_FORM: dict[str, Writer] = {
+    "google.protobuf.Struct": freeform.object_of,
+    "google.protobuf.Value": freeform.value_of,
+    "google.protobuf.ListValue": freeform.list_of,
+}
+_UNSET_SCALARS: dict[int, Any] = {
+    FieldDescriptor.CPPTYPE_STRING: "",
+    FieldDescriptor.CPPTYPE_BOOL: False,
+}
+
+
+def to_json(message: Message, language: Language = "en") -> bytes:
+    """The documented JSON of a message, UTF-8, without spaces. Raises Refused for values that have no JSON form."""
+    return orjson.dumps(writer(fields.descriptor_of(message), language)(message))
+
+
+def to_dict(message: Message, language: Language = "en") -> dict[str, Any]:
+    """The same document as a dict of plain Python values, fresh for every call, keys in documented order."""
+    document: dict[str, Any] = writer(fields.descriptor_of(message), language)(message)
+    return document
+
+
+def writer(descriptor: Descriptor, language: Language, localized: bool = False) -> Writer:
+    """The compiled writer of a message type; `localized` when a message around it lets enum words follow the
+    language."""
+    key = (descriptor, language, localized)
+    if key not in _WRITERS:
+        if language not in LANGUAGES:
+            raise ValueError(f"unknown language {language!r}: use one of {', '.join(LANGUAGES)}")
+        _WRITERS[key] = lambda message: _WRITERS[key](message)  # for types that contain themselves
+        _WRITERS[key] = _compile(descriptor, language, localized)
+    return _WRITERS[key]
+
+
+def _compile(descriptor: Descriptor, language: Language, localized: bool) -> Writer:
+    if descriptor.full_name in _FREE_FORM:
+        return _FREE_FORM[descriptor.full_name]
+    localized = localized or bool(descriptor.GetOptions().Extensions[rest_pb2.localized])
+    order = fields.ordered(descriptor)
+    plan = {field: (field.json_name, _field_writer(field, language, localized)) for field in order}
+    absent = {field.json_name: unset for field in order if (unset := _when_unset(field, plan[field][1]))}
+    sparse = partial(_sparse, plan)
+    return partial(_filled, sparse, [field.json_name for field in order], absent, absent.keys()) if absent else sparse
+
+
+def _sparse(plan: dict[FieldDescriptor, tuple[str, Writer | None]], message: Message) -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    key = ""
+    try:
+        for field, value in message.ListFields():  # in the order of the field numbers
+            key, write = plan[field]
+            if write is None:
+                out[key] = value
+            elif (written := write(value)) is not None:
+                out[key] = written
+    except Refused as refused:
+        raise Refused(refused.under(key)) from None
+    return out
+
+
+def _filled(
+    sparse: Writer, order: list[str], absent: dict[str, Writer], needed: Any, message: Message
+) -> dict[str, Any]:
+    out: dict[str, Any] = sparse(message)
+    if needed <= out.keys():
+        return out
+    whole = {key: out[key] if key in out else absent[key](message) for key in order if key in out or key in absent}
+    return {key: value for key, value in whole.items() if value is not _NOTHING}
+
+
+_NOTHING: Any = object()
+
+
+def _when_unset(field: FieldDescriptor, write: Writer | None) -> Writer | None:
+    """What stands for an unset field, as a function so that lists and objects are fresh; None when the key stays
+    out."""
+    rule = fields.rule(field)
+    if rule.null_when_absent:
+        return lambda _: None
+    if not rule.always or fields.choice(field):
+        return None
+    if field.is_repeated:
+        return (lambda _: {}) if fields.is_map(field) else (lambda _: [])
+    if field.enum_type or fields.kind(field) == fields.TIMESTAMP:
+        return None  # no word and no time can stand for "not said"
+    if field.message_type:
+        empty = fields.fresh(field.message_type)
+        return lambda _: write(empty) if write else _NOTHING
+    unset = _UNSET_SCALARS.get(field.cpp_type, 0)
+    return lambda _: write(unset) if write else unset
+
+
+def _field_writer(field: FieldDescriptor, language: Language, localized: bool) -> Writer | None:
+    """The writer of a field's value; None when the value is its own JSON."""
+    if fields.is_map(field):
+        return partial(_map, _single_writer(fields.map_value(field), language, localized))
+    one = _single_writer(field, language, localized)
+    return partial(_list, one) if field.is_repeated else one
+
+
+def _single_writer(field: FieldDescriptor, language: Language, localized: bool) -> Writer | None:
+    if style := style_of(field):
+        return partial(style.write, language)
+    if field.message_type:
+        return writer(field.message_type, language, localized)
+    if field.enum_type:
+        return words(field.enum_type, language if localized else "en").get
+    if field.cpp_type in fields.DECIMALS:
+        return plain
+    return scalars.octets_text if field.type == FieldDescriptor.TYPE_BYTES else None
+
+
+def _list(write: Writer | None, values: Any) -> list[Any]:
+    if write is None:
+        return list(values)
+    out: list[Any] = []
+    try:
+        for value in values:
+            out.append(write(value))
+    except Refused as refused:
+        raise Refused(refused.under(len(out))) from None
+    return [item for item in out if item is not None] if None in out else out
+
+
+def _map(write: Writer | None, values: Any) -> dict[str, Any]:
+    """Maps have no order of their own, so their keys are sorted."""
+    out = {str(key): values[key] if write is None else write(values[key]) for key in sorted(values)}
+    return {key: value for key, value in out.items() if value is not None}

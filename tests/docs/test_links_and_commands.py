@@ -49,6 +49,14 @@ def test_every_make_target_that_a_page_names_exists(page):
     assert set(MAKE.findall((ROOT / page).read_text(encoding="utf-8"))) <= targets()
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_python_in_the_docs_is_quoted_from_an_example(page):
+    """What a reader copies is code that is type-checked and run, not a sketch of it."""
+    examples = [path.read_text(encoding="utf-8") for path in (ROOT / "examples").rglob("*.py")]
+    blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    assert [block for block in blocks if not any(block in example for example in examples)] == []
+
+
 def test_every_target_explains_itself_in_make_help():
     """`make` alone is the table of contents: no phony target hides."""
     text = (ROOT / "Makefile").read_text(encoding="utf-8")

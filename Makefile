@@ -27,7 +27,8 @@ $(ENV): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "Lodestream needs Python 3.11 or newer, and $(PYTHON) is: $$($(PYTHON) --version 2>&1)." >&2; \
 	  echo "Name another one: make install PYTHON=python3.12" >&2; exit 1; }
-	@test -x $(BIN)/python || { echo "Making .venv with $$($(PYTHON) --version)"; $(PYTHON) -m venv .venv; }
+	@test -x $(BIN)/python || { echo "Making .venv with $$($(PYTHON) --version)"; \
+	  $(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }; }
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt pip
 	@echo "Installing Lodestream and its tools (a minute or two the first time)"
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --build-constraint constraints.txt \

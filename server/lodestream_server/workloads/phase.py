@@ -1,8 +1,9 @@
 """The seam between the worker and a workload: what a phase function is given and may say.
 
-A phase is a plain function `(phase: Phase) -> dict`. What it returns are the phase's free-form results (JSON values, no NaN or
-infinity); files go to `phase.out`, which becomes visible under its final name only when the function has returned. The worker
-process implements `Phase` over its pipe; tests use the in-memory twin in `rehearsal.py`. This module imports no mining library.
+A phase is a plain function `(phase: Phase) -> dict`. What it returns are the phase's free-form results (JSON values, no
+NaN or infinity); files go to `phase.out`, which becomes visible under its final name only when the function has
+returned. The worker process implements `Phase` over its pipe; tests use the in-memory twin in `rehearsal.py`.
+This module imports no mining library.
 """
 
 from collections.abc import Callable, Mapping
@@ -77,7 +78,7 @@ class Phase(Protocol):
         """A milestone on the timeline: a result worth knowing before the end."""
 
     def metrics(self, **values: Any) -> None:
-        """Figures of this stage as they stand (documented `stages[].metrics`); later values replace earlier ones by key."""
+        """Figures of this stage as they stand (documented `stages[].metrics`); a later value replaces its key's."""
 
     def artifact(
         self,
@@ -89,7 +90,7 @@ class Phase(Protocol):
         description: str = "",
         records: int | None = None,
     ) -> None:
-        """Publishes a file inside `out` for download. `kind` is the documented output kind (ProcessMap, EnrichedDataset …).
+        """Publishes a file inside `out` for download; `kind` is the documented output kind (ProcessMap …).
 
         Published when the phase ends; name and description are shown to people.
         """
@@ -103,7 +104,7 @@ class Cancelled(Exception):
 
 
 class BadInput(Exception):
-    """The data or the parameters cannot be used: the message names the fault and the fix. The run fails; a retry cannot heal it."""
+    """The data or the parameters cannot be used: the message names the fault and the fix; no retry can heal it."""
 
     def __init__(self, message: str, *, reason: str = "BAD_INPUT", **details: Any) -> None:
         super().__init__(message)

@@ -65,7 +65,7 @@ class BatchServiceServicer(object):
         """Submits operations that form a directed acyclic graph, all or none.
 
         Repeated: a second batch, unless both calls carry the same request_id.
-        Errors: INVALID_FIELD, DEPENDENCY_CYCLE, UNKNOWN_DEPENDENCY, DUPLICATE_KEY, UNKNOWN_DATASET, NOT_BUILT, DRAINING.
+        Errors: INVALID_FIELD, DEPENDENCY_PROBLEM, UNKNOWN_DATASET, NOT_BUILT, SERVER_DRAINING.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -74,7 +74,7 @@ class BatchServiceServicer(object):
     def GetBatch(self, request, context):
         """One batch as it is now. No effect.
 
-        Errors: BATCH_NOT_FOUND.
+        Errors: RUN_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -83,7 +83,7 @@ class BatchServiceServicer(object):
     def WatchBatch(self, request, context):
         """One batch, live: the state now, then its operations' starts, progress and ends in order, each once.
 
-        Ends with `done` when the last operation has ended; resume as with WatchOperation. Errors: BATCH_NOT_FOUND.
+        Ends with `done` when the last operation has ended; resume as with WatchOperation. Errors: RUN_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -92,7 +92,7 @@ class BatchServiceServicer(object):
     def CancelBatch(self, request, context):
         """Stops what has not ended of a batch and answers once it has stopped.
 
-        Repeated: the same receipt again. Errors: BATCH_NOT_FOUND, RUN_ALREADY_ENDED.
+        Repeated: the same receipt again. Errors: RUN_NOT_FOUND, RUN_ALREADY_ENDED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

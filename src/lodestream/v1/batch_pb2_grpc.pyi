@@ -37,22 +37,22 @@ class BatchServiceStub:
     """Submits operations that form a directed acyclic graph, all or none.
 
     Repeated: a second batch, unless both calls carry the same request_id.
-    Errors: INVALID_FIELD, DEPENDENCY_CYCLE, UNKNOWN_DEPENDENCY, DUPLICATE_KEY, UNKNOWN_DATASET, NOT_BUILT, DRAINING.
+    Errors: INVALID_FIELD, DEPENDENCY_PROBLEM, UNKNOWN_DATASET, NOT_BUILT, SERVER_DRAINING.
     """
     GetBatch: _grpc.UnaryUnaryMultiCallable[_batch_pb2.GetBatchRequest, _batch_pb2.GetBatchResponse]
     """One batch as it is now. No effect.
 
-    Errors: BATCH_NOT_FOUND.
+    Errors: RUN_NOT_FOUND.
     """
     WatchBatch: _grpc.UnaryStreamMultiCallable[_batch_pb2.WatchBatchRequest, _batch_pb2.WatchBatchResponse]
     """One batch, live: the state now, then its operations' starts, progress and ends in order, each once.
 
-    Ends with `done` when the last operation has ended; resume as with WatchOperation. Errors: BATCH_NOT_FOUND.
+    Ends with `done` when the last operation has ended; resume as with WatchOperation. Errors: RUN_NOT_FOUND.
     """
     CancelBatch: _grpc.UnaryUnaryMultiCallable[_batch_pb2.CancelBatchRequest, _batch_pb2.CancelBatchResponse]
     """Stops what has not ended of a batch and answers once it has stopped.
 
-    Repeated: the same receipt again. Errors: BATCH_NOT_FOUND, RUN_ALREADY_ENDED.
+    Repeated: the same receipt again. Errors: RUN_NOT_FOUND, RUN_ALREADY_ENDED.
     """
 
 @_typing.type_check_only
@@ -64,22 +64,22 @@ class BatchServiceAsyncStub(BatchServiceStub):
     """Submits operations that form a directed acyclic graph, all or none.
 
     Repeated: a second batch, unless both calls carry the same request_id.
-    Errors: INVALID_FIELD, DEPENDENCY_CYCLE, UNKNOWN_DEPENDENCY, DUPLICATE_KEY, UNKNOWN_DATASET, NOT_BUILT, DRAINING.
+    Errors: INVALID_FIELD, DEPENDENCY_PROBLEM, UNKNOWN_DATASET, NOT_BUILT, SERVER_DRAINING.
     """
     GetBatch: _aio.UnaryUnaryMultiCallable[_batch_pb2.GetBatchRequest, _batch_pb2.GetBatchResponse]  # type: ignore[assignment]
     """One batch as it is now. No effect.
 
-    Errors: BATCH_NOT_FOUND.
+    Errors: RUN_NOT_FOUND.
     """
     WatchBatch: _aio.UnaryStreamMultiCallable[_batch_pb2.WatchBatchRequest, _batch_pb2.WatchBatchResponse]  # type: ignore[assignment]
     """One batch, live: the state now, then its operations' starts, progress and ends in order, each once.
 
-    Ends with `done` when the last operation has ended; resume as with WatchOperation. Errors: BATCH_NOT_FOUND.
+    Ends with `done` when the last operation has ended; resume as with WatchOperation. Errors: RUN_NOT_FOUND.
     """
     CancelBatch: _aio.UnaryUnaryMultiCallable[_batch_pb2.CancelBatchRequest, _batch_pb2.CancelBatchResponse]  # type: ignore[assignment]
     """Stops what has not ended of a batch and answers once it has stopped.
 
-    Repeated: the same receipt again. Errors: BATCH_NOT_FOUND, RUN_ALREADY_ENDED.
+    Repeated: the same receipt again. Errors: RUN_NOT_FOUND, RUN_ALREADY_ENDED.
     """
 
 class BatchServiceServicer:
@@ -93,7 +93,7 @@ class BatchServiceServicer:
         """Submits operations that form a directed acyclic graph, all or none.
 
         Repeated: a second batch, unless both calls carry the same request_id.
-        Errors: INVALID_FIELD, DEPENDENCY_CYCLE, UNKNOWN_DEPENDENCY, DUPLICATE_KEY, UNKNOWN_DATASET, NOT_BUILT, DRAINING.
+        Errors: INVALID_FIELD, DEPENDENCY_PROBLEM, UNKNOWN_DATASET, NOT_BUILT, SERVER_DRAINING.
         """
 
     def GetBatch(
@@ -103,7 +103,7 @@ class BatchServiceServicer:
     ) -> _typing.Union[_batch_pb2.GetBatchResponse, _abc.Awaitable[_batch_pb2.GetBatchResponse]]:
         """One batch as it is now. No effect.
 
-        Errors: BATCH_NOT_FOUND.
+        Errors: RUN_NOT_FOUND.
         """
 
     def WatchBatch(
@@ -113,7 +113,7 @@ class BatchServiceServicer:
     ) -> _typing.Union[_abc.Iterator[_batch_pb2.WatchBatchResponse], _abc.AsyncIterator[_batch_pb2.WatchBatchResponse]]:
         """One batch, live: the state now, then its operations' starts, progress and ends in order, each once.
 
-        Ends with `done` when the last operation has ended; resume as with WatchOperation. Errors: BATCH_NOT_FOUND.
+        Ends with `done` when the last operation has ended; resume as with WatchOperation. Errors: RUN_NOT_FOUND.
         """
 
     def CancelBatch(
@@ -123,7 +123,7 @@ class BatchServiceServicer:
     ) -> _typing.Union[_batch_pb2.CancelBatchResponse, _abc.Awaitable[_batch_pb2.CancelBatchResponse]]:
         """Stops what has not ended of a batch and answers once it has stopped.
 
-        Repeated: the same receipt again. Errors: BATCH_NOT_FOUND, RUN_ALREADY_ENDED.
+        Repeated: the same receipt again. Errors: RUN_NOT_FOUND, RUN_ALREADY_ENDED.
         """
 
 def add_BatchServiceServicer_to_server(servicer: BatchServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -65,7 +65,7 @@ class DatasetServiceServicer(object):
         """Stores an event log and answers with its description once it is durable and readable.
 
         First message: header; then chunks in order. A stream that breaks off stores nothing. Repeated: a second dataset.
-        Errors: INVALID_FIELD, UNREADABLE_DATASET, DATASET_TOO_LARGE, QUOTA_EXCEEDED, DISK_FULL.
+        Errors: INVALID_FIELD, BAD_DATASET, UPLOAD_TOO_LARGE, QUOTA_EXCEEDED, DISK_FULL.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

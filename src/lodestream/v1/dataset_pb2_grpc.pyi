@@ -37,7 +37,7 @@ class DatasetServiceStub:
     """Stores an event log and answers with its description once it is durable and readable.
 
     First message: header; then chunks in order. A stream that breaks off stores nothing. Repeated: a second dataset.
-    Errors: INVALID_FIELD, UNREADABLE_DATASET, DATASET_TOO_LARGE, QUOTA_EXCEEDED, DISK_FULL.
+    Errors: INVALID_FIELD, BAD_DATASET, UPLOAD_TOO_LARGE, QUOTA_EXCEEDED, DISK_FULL.
     """
     ListDatasets: _grpc.UnaryUnaryMultiCallable[_dataset_pb2.ListDatasetsRequest, _dataset_pb2.ListDatasetsResponse]
     """Datasets of a project, newest first. No effect."""
@@ -61,7 +61,7 @@ class DatasetServiceAsyncStub(DatasetServiceStub):
     """Stores an event log and answers with its description once it is durable and readable.
 
     First message: header; then chunks in order. A stream that breaks off stores nothing. Repeated: a second dataset.
-    Errors: INVALID_FIELD, UNREADABLE_DATASET, DATASET_TOO_LARGE, QUOTA_EXCEEDED, DISK_FULL.
+    Errors: INVALID_FIELD, BAD_DATASET, UPLOAD_TOO_LARGE, QUOTA_EXCEEDED, DISK_FULL.
     """
     ListDatasets: _aio.UnaryUnaryMultiCallable[_dataset_pb2.ListDatasetsRequest, _dataset_pb2.ListDatasetsResponse]  # type: ignore[assignment]
     """Datasets of a project, newest first. No effect."""
@@ -87,7 +87,7 @@ class DatasetServiceServicer:
         """Stores an event log and answers with its description once it is durable and readable.
 
         First message: header; then chunks in order. A stream that breaks off stores nothing. Repeated: a second dataset.
-        Errors: INVALID_FIELD, UNREADABLE_DATASET, DATASET_TOO_LARGE, QUOTA_EXCEEDED, DISK_FULL.
+        Errors: INVALID_FIELD, BAD_DATASET, UPLOAD_TOO_LARGE, QUOTA_EXCEEDED, DISK_FULL.
         """
 
     def ListDatasets(

@@ -80,7 +80,7 @@ class JobServiceServicer(object):
         """Submits a job and answers once it is durable.
 
         Repeated: a second job, unless both calls carry the same request_id: then the first answer comes again.
-        Errors: INVALID_FIELD, UNKNOWN_DATASET, UNKNOWN_RESOURCE, NOT_BUILT, IDEMPOTENCY_CONFLICT, QUOTA_EXCEEDED, DISK_FULL, DRAINING.
+        Errors: INVALID_FIELD, UNKNOWN_DATASET, UNKNOWN_RESOURCE, NOT_BUILT, IDEMPOTENCY_KEY_REUSED, QUOTA_EXCEEDED, DISK_FULL, SERVER_DRAINING.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -89,7 +89,7 @@ class JobServiceServicer(object):
     def GetJob(self, request, context):
         """One job as it is now. No effect.
 
-        Errors: JOB_NOT_FOUND.
+        Errors: RUN_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -100,7 +100,7 @@ class JobServiceServicer(object):
 
         Starts with a snapshot (or with event 1 when `replay` is set), ends with `done` after the terminal event. A stream that ends without
         `done` means: call again with the last resume token. Bookmarks come at least every 15 s.
-        Errors: JOB_NOT_FOUND.
+        Errors: RUN_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -109,7 +109,7 @@ class JobServiceServicer(object):
     def ListJobs(self, request, context):
         """Jobs of a project, newest first. No effect.
 
-        `summary` counts the whole project, whatever the filters. Errors: INVALID_FIELD, PAGE_TOO_FAR.
+        `summary` counts the whole project, whatever the filters. Errors: INVALID_FIELD, PAGE_BEYOND_WINDOW.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -119,7 +119,7 @@ class JobServiceServicer(object):
         """Stops a job and answers with a receipt once it has stopped; finished stages are kept.
 
         Repeated: a cancelled job gives the same receipt again; `force_termination` on one that is being stopped escalates.
-        Errors: JOB_NOT_FOUND, RUN_ALREADY_ENDED.
+        Errors: RUN_NOT_FOUND, RUN_ALREADY_ENDED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -128,7 +128,7 @@ class JobServiceServicer(object):
     def GetJobResults(self, request, context):
         """What a job produced. No effect.
 
-        A failed or cancelled one answers with success false and what exists. Errors: JOB_NOT_FOUND, RUN_NOT_FINISHED.
+        A failed or cancelled one answers with success false and what exists. Errors: RUN_NOT_FOUND, RUN_NOT_FINISHED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -137,7 +137,7 @@ class JobServiceServicer(object):
     def RetryJob(self, request, context):
         """Submits a new job from one that failed, timed out or was cancelled.
 
-        Errors: JOB_NOT_FOUND, RUN_NOT_RETRYABLE, INVALID_FIELD.
+        Errors: RUN_NOT_FOUND, RUN_NOT_RETRYABLE, INVALID_FIELD.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -37,40 +37,40 @@ class JobServiceStub:
     """Submits a job and answers once it is durable.
 
     Repeated: a second job, unless both calls carry the same request_id: then the first answer comes again.
-    Errors: INVALID_FIELD, UNKNOWN_DATASET, UNKNOWN_RESOURCE, NOT_BUILT, IDEMPOTENCY_CONFLICT, QUOTA_EXCEEDED, DISK_FULL, DRAINING.
+    Errors: INVALID_FIELD, UNKNOWN_DATASET, UNKNOWN_RESOURCE, NOT_BUILT, IDEMPOTENCY_KEY_REUSED, QUOTA_EXCEEDED, DISK_FULL, SERVER_DRAINING.
     """
     GetJob: _grpc.UnaryUnaryMultiCallable[_job_pb2.GetJobRequest, _job_pb2.GetJobResponse]
     """One job as it is now. No effect.
 
-    Errors: JOB_NOT_FOUND.
+    Errors: RUN_NOT_FOUND.
     """
     WatchJob: _grpc.UnaryStreamMultiCallable[_job_pb2.WatchJobRequest, _job_pb2.WatchJobResponse]
     """One job, live: the state now, then every event of the run in sequence order, each once.
 
     Starts with a snapshot (or with event 1 when `replay` is set), ends with `done` after the terminal event. A stream that ends without
     `done` means: call again with the last resume token. Bookmarks come at least every 15 s.
-    Errors: JOB_NOT_FOUND.
+    Errors: RUN_NOT_FOUND.
     """
     ListJobs: _grpc.UnaryUnaryMultiCallable[_job_pb2.ListJobsRequest, _job_pb2.ListJobsResponse]
     """Jobs of a project, newest first. No effect.
 
-    `summary` counts the whole project, whatever the filters. Errors: INVALID_FIELD, PAGE_TOO_FAR.
+    `summary` counts the whole project, whatever the filters. Errors: INVALID_FIELD, PAGE_BEYOND_WINDOW.
     """
     CancelJob: _grpc.UnaryUnaryMultiCallable[_job_pb2.CancelJobRequest, _job_pb2.CancelJobResponse]
     """Stops a job and answers with a receipt once it has stopped; finished stages are kept.
 
     Repeated: a cancelled job gives the same receipt again; `force_termination` on one that is being stopped escalates.
-    Errors: JOB_NOT_FOUND, RUN_ALREADY_ENDED.
+    Errors: RUN_NOT_FOUND, RUN_ALREADY_ENDED.
     """
     GetJobResults: _grpc.UnaryUnaryMultiCallable[_job_pb2.GetJobResultsRequest, _job_pb2.GetJobResultsResponse]
     """What a job produced. No effect.
 
-    A failed or cancelled one answers with success false and what exists. Errors: JOB_NOT_FOUND, RUN_NOT_FINISHED.
+    A failed or cancelled one answers with success false and what exists. Errors: RUN_NOT_FOUND, RUN_NOT_FINISHED.
     """
     RetryJob: _grpc.UnaryUnaryMultiCallable[_job_pb2.RetryJobRequest, _job_pb2.RetryJobResponse]
     """Submits a new job from one that failed, timed out or was cancelled.
 
-    Errors: JOB_NOT_FOUND, RUN_NOT_RETRYABLE, INVALID_FIELD.
+    Errors: RUN_NOT_FOUND, RUN_NOT_RETRYABLE, INVALID_FIELD.
     """
 
 @_typing.type_check_only
@@ -82,40 +82,40 @@ class JobServiceAsyncStub(JobServiceStub):
     """Submits a job and answers once it is durable.
 
     Repeated: a second job, unless both calls carry the same request_id: then the first answer comes again.
-    Errors: INVALID_FIELD, UNKNOWN_DATASET, UNKNOWN_RESOURCE, NOT_BUILT, IDEMPOTENCY_CONFLICT, QUOTA_EXCEEDED, DISK_FULL, DRAINING.
+    Errors: INVALID_FIELD, UNKNOWN_DATASET, UNKNOWN_RESOURCE, NOT_BUILT, IDEMPOTENCY_KEY_REUSED, QUOTA_EXCEEDED, DISK_FULL, SERVER_DRAINING.
     """
     GetJob: _aio.UnaryUnaryMultiCallable[_job_pb2.GetJobRequest, _job_pb2.GetJobResponse]  # type: ignore[assignment]
     """One job as it is now. No effect.
 
-    Errors: JOB_NOT_FOUND.
+    Errors: RUN_NOT_FOUND.
     """
     WatchJob: _aio.UnaryStreamMultiCallable[_job_pb2.WatchJobRequest, _job_pb2.WatchJobResponse]  # type: ignore[assignment]
     """One job, live: the state now, then every event of the run in sequence order, each once.
 
     Starts with a snapshot (or with event 1 when `replay` is set), ends with `done` after the terminal event. A stream that ends without
     `done` means: call again with the last resume token. Bookmarks come at least every 15 s.
-    Errors: JOB_NOT_FOUND.
+    Errors: RUN_NOT_FOUND.
     """
     ListJobs: _aio.UnaryUnaryMultiCallable[_job_pb2.ListJobsRequest, _job_pb2.ListJobsResponse]  # type: ignore[assignment]
     """Jobs of a project, newest first. No effect.
 
-    `summary` counts the whole project, whatever the filters. Errors: INVALID_FIELD, PAGE_TOO_FAR.
+    `summary` counts the whole project, whatever the filters. Errors: INVALID_FIELD, PAGE_BEYOND_WINDOW.
     """
     CancelJob: _aio.UnaryUnaryMultiCallable[_job_pb2.CancelJobRequest, _job_pb2.CancelJobResponse]  # type: ignore[assignment]
     """Stops a job and answers with a receipt once it has stopped; finished stages are kept.
 
     Repeated: a cancelled job gives the same receipt again; `force_termination` on one that is being stopped escalates.
-    Errors: JOB_NOT_FOUND, RUN_ALREADY_ENDED.
+    Errors: RUN_NOT_FOUND, RUN_ALREADY_ENDED.
     """
     GetJobResults: _aio.UnaryUnaryMultiCallable[_job_pb2.GetJobResultsRequest, _job_pb2.GetJobResultsResponse]  # type: ignore[assignment]
     """What a job produced. No effect.
 
-    A failed or cancelled one answers with success false and what exists. Errors: JOB_NOT_FOUND, RUN_NOT_FINISHED.
+    A failed or cancelled one answers with success false and what exists. Errors: RUN_NOT_FOUND, RUN_NOT_FINISHED.
     """
     RetryJob: _aio.UnaryUnaryMultiCallable[_job_pb2.RetryJobRequest, _job_pb2.RetryJobResponse]  # type: ignore[assignment]
     """Submits a new job from one that failed, timed out or was cancelled.
 
-    Errors: JOB_NOT_FOUND, RUN_NOT_RETRYABLE, INVALID_FIELD.
+    Errors: RUN_NOT_FOUND, RUN_NOT_RETRYABLE, INVALID_FIELD.
     """
 
 class JobServiceServicer:
@@ -129,7 +129,7 @@ class JobServiceServicer:
         """Submits a job and answers once it is durable.
 
         Repeated: a second job, unless both calls carry the same request_id: then the first answer comes again.
-        Errors: INVALID_FIELD, UNKNOWN_DATASET, UNKNOWN_RESOURCE, NOT_BUILT, IDEMPOTENCY_CONFLICT, QUOTA_EXCEEDED, DISK_FULL, DRAINING.
+        Errors: INVALID_FIELD, UNKNOWN_DATASET, UNKNOWN_RESOURCE, NOT_BUILT, IDEMPOTENCY_KEY_REUSED, QUOTA_EXCEEDED, DISK_FULL, SERVER_DRAINING.
         """
 
     def GetJob(
@@ -139,7 +139,7 @@ class JobServiceServicer:
     ) -> _typing.Union[_job_pb2.GetJobResponse, _abc.Awaitable[_job_pb2.GetJobResponse]]:
         """One job as it is now. No effect.
 
-        Errors: JOB_NOT_FOUND.
+        Errors: RUN_NOT_FOUND.
         """
 
     def WatchJob(
@@ -151,7 +151,7 @@ class JobServiceServicer:
 
         Starts with a snapshot (or with event 1 when `replay` is set), ends with `done` after the terminal event. A stream that ends without
         `done` means: call again with the last resume token. Bookmarks come at least every 15 s.
-        Errors: JOB_NOT_FOUND.
+        Errors: RUN_NOT_FOUND.
         """
 
     def ListJobs(
@@ -161,7 +161,7 @@ class JobServiceServicer:
     ) -> _typing.Union[_job_pb2.ListJobsResponse, _abc.Awaitable[_job_pb2.ListJobsResponse]]:
         """Jobs of a project, newest first. No effect.
 
-        `summary` counts the whole project, whatever the filters. Errors: INVALID_FIELD, PAGE_TOO_FAR.
+        `summary` counts the whole project, whatever the filters. Errors: INVALID_FIELD, PAGE_BEYOND_WINDOW.
         """
 
     def CancelJob(
@@ -172,7 +172,7 @@ class JobServiceServicer:
         """Stops a job and answers with a receipt once it has stopped; finished stages are kept.
 
         Repeated: a cancelled job gives the same receipt again; `force_termination` on one that is being stopped escalates.
-        Errors: JOB_NOT_FOUND, RUN_ALREADY_ENDED.
+        Errors: RUN_NOT_FOUND, RUN_ALREADY_ENDED.
         """
 
     def GetJobResults(
@@ -182,7 +182,7 @@ class JobServiceServicer:
     ) -> _typing.Union[_job_pb2.GetJobResultsResponse, _abc.Awaitable[_job_pb2.GetJobResultsResponse]]:
         """What a job produced. No effect.
 
-        A failed or cancelled one answers with success false and what exists. Errors: JOB_NOT_FOUND, RUN_NOT_FINISHED.
+        A failed or cancelled one answers with success false and what exists. Errors: RUN_NOT_FOUND, RUN_NOT_FINISHED.
         """
 
     def RetryJob(
@@ -192,7 +192,7 @@ class JobServiceServicer:
     ) -> _typing.Union[_job_pb2.RetryJobResponse, _abc.Awaitable[_job_pb2.RetryJobResponse]]:
         """Submits a new job from one that failed, timed out or was cancelled.
 
-        Errors: JOB_NOT_FOUND, RUN_NOT_RETRYABLE, INVALID_FIELD.
+        Errors: RUN_NOT_FOUND, RUN_NOT_RETRYABLE, INVALID_FIELD.
         """
 
 def add_JobServiceServicer_to_server(servicer: JobServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -59,7 +59,7 @@ class KeyServiceServicer(object):
     def CreateKey(self, request, context):
         """Creates a key and answers with its token, which is shown this once. Repeated: a second key.
 
-        A key of one tenant creates keys of that tenant only. Errors: INVALID_FIELD, PERMISSION_DENIED.
+        A key of one tenant creates keys of that tenant only. Errors: INVALID_FIELD, ROLE_TOO_LOW.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

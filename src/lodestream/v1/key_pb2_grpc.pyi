@@ -36,7 +36,7 @@ class KeyServiceStub:
     CreateKey: _grpc.UnaryUnaryMultiCallable[_key_pb2.CreateKeyRequest, _key_pb2.CreateKeyResponse]
     """Creates a key and answers with its token, which is shown this once. Repeated: a second key.
 
-    A key of one tenant creates keys of that tenant only. Errors: INVALID_FIELD, PERMISSION_DENIED.
+    A key of one tenant creates keys of that tenant only. Errors: INVALID_FIELD, ROLE_TOO_LOW.
     """
     ListKeys: _grpc.UnaryUnaryMultiCallable[_key_pb2.ListKeysRequest, _key_pb2.ListKeysResponse]
     """Keys that the caller may see, newest first, without their tokens. No effect."""
@@ -54,7 +54,7 @@ class KeyServiceAsyncStub(KeyServiceStub):
     CreateKey: _aio.UnaryUnaryMultiCallable[_key_pb2.CreateKeyRequest, _key_pb2.CreateKeyResponse]  # type: ignore[assignment]
     """Creates a key and answers with its token, which is shown this once. Repeated: a second key.
 
-    A key of one tenant creates keys of that tenant only. Errors: INVALID_FIELD, PERMISSION_DENIED.
+    A key of one tenant creates keys of that tenant only. Errors: INVALID_FIELD, ROLE_TOO_LOW.
     """
     ListKeys: _aio.UnaryUnaryMultiCallable[_key_pb2.ListKeysRequest, _key_pb2.ListKeysResponse]  # type: ignore[assignment]
     """Keys that the caller may see, newest first, without their tokens. No effect."""
@@ -74,7 +74,7 @@ class KeyServiceServicer:
     ) -> _typing.Union[_key_pb2.CreateKeyResponse, _abc.Awaitable[_key_pb2.CreateKeyResponse]]:
         """Creates a key and answers with its token, which is shown this once. Repeated: a second key.
 
-        A key of one tenant creates keys of that tenant only. Errors: INVALID_FIELD, PERMISSION_DENIED.
+        A key of one tenant creates keys of that tenant only. Errors: INVALID_FIELD, ROLE_TOO_LOW.
         """
 
     def ListKeys(

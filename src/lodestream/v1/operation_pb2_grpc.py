@@ -80,7 +80,7 @@ class OperationServiceServicer(object):
         """Starts an operation and answers once it is durable.
 
         Repeated: a second call starts a second operation, unless both carry the same request_id: then the first answer comes again.
-        Errors: INVALID_FIELD, UNKNOWN_DATASET, NOT_BUILT, IDEMPOTENCY_CONFLICT, QUOTA_EXCEEDED, DISK_FULL, DRAINING.
+        Errors: INVALID_FIELD, UNKNOWN_DATASET, NOT_BUILT, IDEMPOTENCY_KEY_REUSED, QUOTA_EXCEEDED, DISK_FULL, SERVER_DRAINING.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -89,7 +89,7 @@ class OperationServiceServicer(object):
     def GetOperation(self, request, context):
         """One operation as it is now. No effect.
 
-        Errors: OPERATION_NOT_FOUND.
+        Errors: RUN_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -100,7 +100,7 @@ class OperationServiceServicer(object):
 
         Starts with a snapshot (or with event 1 when `replay` is set), ends with `done` after the terminal event. A stream that ends without
         `done` means: call again with the last resume token. Bookmarks come at least every 15 s.
-        Errors: OPERATION_NOT_FOUND.
+        Errors: RUN_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -109,7 +109,7 @@ class OperationServiceServicer(object):
     def ListOperations(self, request, context):
         """Operations of a project, newest first. No effect.
 
-        `summary` counts the whole project, whatever the filters. Errors: INVALID_FIELD, PAGE_TOO_FAR.
+        `summary` counts the whole project, whatever the filters. Errors: INVALID_FIELD, PAGE_BEYOND_WINDOW.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -119,7 +119,7 @@ class OperationServiceServicer(object):
         """Stops an operation and answers with a receipt once it has stopped; finished phases are kept.
 
         Repeated: a cancelled operation gives the same receipt again; `force_termination` on one that is being stopped escalates.
-        Errors: OPERATION_NOT_FOUND, RUN_ALREADY_ENDED.
+        Errors: RUN_NOT_FOUND, RUN_ALREADY_ENDED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -128,7 +128,7 @@ class OperationServiceServicer(object):
     def GetOperationResults(self, request, context):
         """What an operation produced. No effect.
 
-        A failed or cancelled one answers with success false and what exists. Errors: OPERATION_NOT_FOUND, RUN_NOT_FINISHED, UNKNOWN_PHASE.
+        A failed or cancelled one answers with success false and what exists. Errors: RUN_NOT_FOUND, RUN_NOT_FINISHED, PHASE_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -138,7 +138,7 @@ class OperationServiceServicer(object):
         """Starts a new operation from one that failed, timed out or was cancelled.
 
         Mode resume takes over the phases whose inputs and parameters are unchanged; restart computes everything again.
-        Errors: OPERATION_NOT_FOUND, RUN_NOT_RETRYABLE, INVALID_FIELD.
+        Errors: RUN_NOT_FOUND, RUN_NOT_RETRYABLE, INVALID_FIELD.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

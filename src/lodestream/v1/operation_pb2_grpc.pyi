@@ -37,41 +37,41 @@ class OperationServiceStub:
     """Starts an operation and answers once it is durable.
 
     Repeated: a second call starts a second operation, unless both carry the same request_id: then the first answer comes again.
-    Errors: INVALID_FIELD, UNKNOWN_DATASET, NOT_BUILT, IDEMPOTENCY_CONFLICT, QUOTA_EXCEEDED, DISK_FULL, DRAINING.
+    Errors: INVALID_FIELD, UNKNOWN_DATASET, NOT_BUILT, IDEMPOTENCY_KEY_REUSED, QUOTA_EXCEEDED, DISK_FULL, SERVER_DRAINING.
     """
     GetOperation: _grpc.UnaryUnaryMultiCallable[_operation_pb2.GetOperationRequest, _operation_pb2.GetOperationResponse]
     """One operation as it is now. No effect.
 
-    Errors: OPERATION_NOT_FOUND.
+    Errors: RUN_NOT_FOUND.
     """
     WatchOperation: _grpc.UnaryStreamMultiCallable[_operation_pb2.WatchOperationRequest, _operation_pb2.WatchOperationResponse]
     """One operation, live: the state now, then every event of the run in sequence order, each once.
 
     Starts with a snapshot (or with event 1 when `replay` is set), ends with `done` after the terminal event. A stream that ends without
     `done` means: call again with the last resume token. Bookmarks come at least every 15 s.
-    Errors: OPERATION_NOT_FOUND.
+    Errors: RUN_NOT_FOUND.
     """
     ListOperations: _grpc.UnaryUnaryMultiCallable[_operation_pb2.ListOperationsRequest, _operation_pb2.ListOperationsResponse]
     """Operations of a project, newest first. No effect.
 
-    `summary` counts the whole project, whatever the filters. Errors: INVALID_FIELD, PAGE_TOO_FAR.
+    `summary` counts the whole project, whatever the filters. Errors: INVALID_FIELD, PAGE_BEYOND_WINDOW.
     """
     CancelOperation: _grpc.UnaryUnaryMultiCallable[_operation_pb2.CancelOperationRequest, _operation_pb2.CancelOperationResponse]
     """Stops an operation and answers with a receipt once it has stopped; finished phases are kept.
 
     Repeated: a cancelled operation gives the same receipt again; `force_termination` on one that is being stopped escalates.
-    Errors: OPERATION_NOT_FOUND, RUN_ALREADY_ENDED.
+    Errors: RUN_NOT_FOUND, RUN_ALREADY_ENDED.
     """
     GetOperationResults: _grpc.UnaryUnaryMultiCallable[_operation_pb2.GetOperationResultsRequest, _operation_pb2.GetOperationResultsResponse]
     """What an operation produced. No effect.
 
-    A failed or cancelled one answers with success false and what exists. Errors: OPERATION_NOT_FOUND, RUN_NOT_FINISHED, UNKNOWN_PHASE.
+    A failed or cancelled one answers with success false and what exists. Errors: RUN_NOT_FOUND, RUN_NOT_FINISHED, PHASE_NOT_FOUND.
     """
     RetryOperation: _grpc.UnaryUnaryMultiCallable[_operation_pb2.RetryOperationRequest, _operation_pb2.RetryOperationResponse]
     """Starts a new operation from one that failed, timed out or was cancelled.
 
     Mode resume takes over the phases whose inputs and parameters are unchanged; restart computes everything again.
-    Errors: OPERATION_NOT_FOUND, RUN_NOT_RETRYABLE, INVALID_FIELD.
+    Errors: RUN_NOT_FOUND, RUN_NOT_RETRYABLE, INVALID_FIELD.
     """
 
 @_typing.type_check_only
@@ -83,41 +83,41 @@ class OperationServiceAsyncStub(OperationServiceStub):
     """Starts an operation and answers once it is durable.
 
     Repeated: a second call starts a second operation, unless both carry the same request_id: then the first answer comes again.
-    Errors: INVALID_FIELD, UNKNOWN_DATASET, NOT_BUILT, IDEMPOTENCY_CONFLICT, QUOTA_EXCEEDED, DISK_FULL, DRAINING.
+    Errors: INVALID_FIELD, UNKNOWN_DATASET, NOT_BUILT, IDEMPOTENCY_KEY_REUSED, QUOTA_EXCEEDED, DISK_FULL, SERVER_DRAINING.
     """
     GetOperation: _aio.UnaryUnaryMultiCallable[_operation_pb2.GetOperationRequest, _operation_pb2.GetOperationResponse]  # type: ignore[assignment]
     """One operation as it is now. No effect.
 
-    Errors: OPERATION_NOT_FOUND.
+    Errors: RUN_NOT_FOUND.
     """
     WatchOperation: _aio.UnaryStreamMultiCallable[_operation_pb2.WatchOperationRequest, _operation_pb2.WatchOperationResponse]  # type: ignore[assignment]
     """One operation, live: the state now, then every event of the run in sequence order, each once.
 
     Starts with a snapshot (or with event 1 when `replay` is set), ends with `done` after the terminal event. A stream that ends without
     `done` means: call again with the last resume token. Bookmarks come at least every 15 s.
-    Errors: OPERATION_NOT_FOUND.
+    Errors: RUN_NOT_FOUND.
     """
     ListOperations: _aio.UnaryUnaryMultiCallable[_operation_pb2.ListOperationsRequest, _operation_pb2.ListOperationsResponse]  # type: ignore[assignment]
     """Operations of a project, newest first. No effect.
 
-    `summary` counts the whole project, whatever the filters. Errors: INVALID_FIELD, PAGE_TOO_FAR.
+    `summary` counts the whole project, whatever the filters. Errors: INVALID_FIELD, PAGE_BEYOND_WINDOW.
     """
     CancelOperation: _aio.UnaryUnaryMultiCallable[_operation_pb2.CancelOperationRequest, _operation_pb2.CancelOperationResponse]  # type: ignore[assignment]
     """Stops an operation and answers with a receipt once it has stopped; finished phases are kept.
 
     Repeated: a cancelled operation gives the same receipt again; `force_termination` on one that is being stopped escalates.
-    Errors: OPERATION_NOT_FOUND, RUN_ALREADY_ENDED.
+    Errors: RUN_NOT_FOUND, RUN_ALREADY_ENDED.
     """
     GetOperationResults: _aio.UnaryUnaryMultiCallable[_operation_pb2.GetOperationResultsRequest, _operation_pb2.GetOperationResultsResponse]  # type: ignore[assignment]
     """What an operation produced. No effect.
 
-    A failed or cancelled one answers with success false and what exists. Errors: OPERATION_NOT_FOUND, RUN_NOT_FINISHED, UNKNOWN_PHASE.
+    A failed or cancelled one answers with success false and what exists. Errors: RUN_NOT_FOUND, RUN_NOT_FINISHED, PHASE_NOT_FOUND.
     """
     RetryOperation: _aio.UnaryUnaryMultiCallable[_operation_pb2.RetryOperationRequest, _operation_pb2.RetryOperationResponse]  # type: ignore[assignment]
     """Starts a new operation from one that failed, timed out or was cancelled.
 
     Mode resume takes over the phases whose inputs and parameters are unchanged; restart computes everything again.
-    Errors: OPERATION_NOT_FOUND, RUN_NOT_RETRYABLE, INVALID_FIELD.
+    Errors: RUN_NOT_FOUND, RUN_NOT_RETRYABLE, INVALID_FIELD.
     """
 
 class OperationServiceServicer:
@@ -131,7 +131,7 @@ class OperationServiceServicer:
         """Starts an operation and answers once it is durable.
 
         Repeated: a second call starts a second operation, unless both carry the same request_id: then the first answer comes again.
-        Errors: INVALID_FIELD, UNKNOWN_DATASET, NOT_BUILT, IDEMPOTENCY_CONFLICT, QUOTA_EXCEEDED, DISK_FULL, DRAINING.
+        Errors: INVALID_FIELD, UNKNOWN_DATASET, NOT_BUILT, IDEMPOTENCY_KEY_REUSED, QUOTA_EXCEEDED, DISK_FULL, SERVER_DRAINING.
         """
 
     def GetOperation(
@@ -141,7 +141,7 @@ class OperationServiceServicer:
     ) -> _typing.Union[_operation_pb2.GetOperationResponse, _abc.Awaitable[_operation_pb2.GetOperationResponse]]:
         """One operation as it is now. No effect.
 
-        Errors: OPERATION_NOT_FOUND.
+        Errors: RUN_NOT_FOUND.
         """
 
     def WatchOperation(
@@ -153,7 +153,7 @@ class OperationServiceServicer:
 
         Starts with a snapshot (or with event 1 when `replay` is set), ends with `done` after the terminal event. A stream that ends without
         `done` means: call again with the last resume token. Bookmarks come at least every 15 s.
-        Errors: OPERATION_NOT_FOUND.
+        Errors: RUN_NOT_FOUND.
         """
 
     def ListOperations(
@@ -163,7 +163,7 @@ class OperationServiceServicer:
     ) -> _typing.Union[_operation_pb2.ListOperationsResponse, _abc.Awaitable[_operation_pb2.ListOperationsResponse]]:
         """Operations of a project, newest first. No effect.
 
-        `summary` counts the whole project, whatever the filters. Errors: INVALID_FIELD, PAGE_TOO_FAR.
+        `summary` counts the whole project, whatever the filters. Errors: INVALID_FIELD, PAGE_BEYOND_WINDOW.
         """
 
     def CancelOperation(
@@ -174,7 +174,7 @@ class OperationServiceServicer:
         """Stops an operation and answers with a receipt once it has stopped; finished phases are kept.
 
         Repeated: a cancelled operation gives the same receipt again; `force_termination` on one that is being stopped escalates.
-        Errors: OPERATION_NOT_FOUND, RUN_ALREADY_ENDED.
+        Errors: RUN_NOT_FOUND, RUN_ALREADY_ENDED.
         """
 
     def GetOperationResults(
@@ -184,7 +184,7 @@ class OperationServiceServicer:
     ) -> _typing.Union[_operation_pb2.GetOperationResultsResponse, _abc.Awaitable[_operation_pb2.GetOperationResultsResponse]]:
         """What an operation produced. No effect.
 
-        A failed or cancelled one answers with success false and what exists. Errors: OPERATION_NOT_FOUND, RUN_NOT_FINISHED, UNKNOWN_PHASE.
+        A failed or cancelled one answers with success false and what exists. Errors: RUN_NOT_FOUND, RUN_NOT_FINISHED, PHASE_NOT_FOUND.
         """
 
     def RetryOperation(
@@ -195,7 +195,7 @@ class OperationServiceServicer:
         """Starts a new operation from one that failed, timed out or was cancelled.
 
         Mode resume takes over the phases whose inputs and parameters are unchanged; restart computes everything again.
-        Errors: OPERATION_NOT_FOUND, RUN_NOT_RETRYABLE, INVALID_FIELD.
+        Errors: RUN_NOT_FOUND, RUN_NOT_RETRYABLE, INVALID_FIELD.
         """
 
 def add_OperationServiceServicer_to_server(servicer: OperationServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

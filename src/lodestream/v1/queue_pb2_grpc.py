@@ -118,7 +118,7 @@ class QueueServiceServicer(object):
     def ReprioritizeJob(self, request, context):
         """Changes the priority of a job that has not started. Repeated: no further effect.
 
-        Errors: JOB_NOT_FOUND, RUN_ALREADY_STARTED.
+        Errors: RUN_NOT_FOUND, RUN_ALREADY_STARTED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -127,7 +127,7 @@ class QueueServiceServicer(object):
     def ExplainJob(self, request, context):
         """What a job waits for, in words. No effect.
 
-        Errors: JOB_NOT_FOUND.
+        Errors: RUN_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

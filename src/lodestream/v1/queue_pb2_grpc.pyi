@@ -52,12 +52,12 @@ class QueueServiceStub:
     ReprioritizeJob: _grpc.UnaryUnaryMultiCallable[_queue_pb2.ReprioritizeJobRequest, _queue_pb2.ReprioritizeJobResponse]
     """Changes the priority of a job that has not started. Repeated: no further effect.
 
-    Errors: JOB_NOT_FOUND, RUN_ALREADY_STARTED.
+    Errors: RUN_NOT_FOUND, RUN_ALREADY_STARTED.
     """
     ExplainJob: _grpc.UnaryUnaryMultiCallable[_queue_pb2.ExplainJobRequest, _queue_pb2.ExplainJobResponse]
     """What a job waits for, in words. No effect.
 
-    Errors: JOB_NOT_FOUND.
+    Errors: RUN_NOT_FOUND.
     """
 
 @_typing.type_check_only
@@ -84,12 +84,12 @@ class QueueServiceAsyncStub(QueueServiceStub):
     ReprioritizeJob: _aio.UnaryUnaryMultiCallable[_queue_pb2.ReprioritizeJobRequest, _queue_pb2.ReprioritizeJobResponse]  # type: ignore[assignment]
     """Changes the priority of a job that has not started. Repeated: no further effect.
 
-    Errors: JOB_NOT_FOUND, RUN_ALREADY_STARTED.
+    Errors: RUN_NOT_FOUND, RUN_ALREADY_STARTED.
     """
     ExplainJob: _aio.UnaryUnaryMultiCallable[_queue_pb2.ExplainJobRequest, _queue_pb2.ExplainJobResponse]  # type: ignore[assignment]
     """What a job waits for, in words. No effect.
 
-    Errors: JOB_NOT_FOUND.
+    Errors: RUN_NOT_FOUND.
     """
 
 class QueueServiceServicer:
@@ -143,7 +143,7 @@ class QueueServiceServicer:
     ) -> _typing.Union[_queue_pb2.ReprioritizeJobResponse, _abc.Awaitable[_queue_pb2.ReprioritizeJobResponse]]:
         """Changes the priority of a job that has not started. Repeated: no further effect.
 
-        Errors: JOB_NOT_FOUND, RUN_ALREADY_STARTED.
+        Errors: RUN_NOT_FOUND, RUN_ALREADY_STARTED.
         """
 
     def ExplainJob(
@@ -153,7 +153,7 @@ class QueueServiceServicer:
     ) -> _typing.Union[_queue_pb2.ExplainJobResponse, _abc.Awaitable[_queue_pb2.ExplainJobResponse]]:
         """What a job waits for, in words. No effect.
 
-        Errors: JOB_NOT_FOUND.
+        Errors: RUN_NOT_FOUND.
         """
 
 def add_QueueServiceServicer_to_server(servicer: QueueServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

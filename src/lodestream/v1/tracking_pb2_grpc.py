@@ -99,7 +99,7 @@ class TrackingServiceServicer(object):
     def GetJobLogs(self, request, context):
         """Log lines of a run and counts of all of them. No effect.
 
-        `level` is a threshold; without fromTime the newest `limit` lines come, oldest first. Errors: JOB_NOT_FOUND, INVALID_FIELD.
+        `level` is a threshold; without fromTime the newest `limit` lines come, oldest first. Errors: RUN_NOT_FOUND, INVALID_FIELD.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -108,7 +108,7 @@ class TrackingServiceServicer(object):
     def WatchJobLogs(self, request, context):
         """Log lines, live: a snapshot, then every line that passes the filter, in order, each once.
 
-        Ends with `done` after the run's last line; resume with the last token. Errors: JOB_NOT_FOUND, INVALID_FIELD.
+        Ends with `done` after the run's last line; resume with the last token. Errors: RUN_NOT_FOUND, INVALID_FIELD.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -117,7 +117,7 @@ class TrackingServiceServicer(object):
     def GetJobProgress(self, request, context):
         """Progress of a run, stage by stage. No effect.
 
-        Errors: JOB_NOT_FOUND.
+        Errors: RUN_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -126,7 +126,7 @@ class TrackingServiceServicer(object):
     def WatchJobProgress(self, request, context):
         """Progress, live: a snapshot, then every change of status, stage and percentage, in order, each once.
 
-        Ends with `done` after the run's end; resume with the last token. Errors: JOB_NOT_FOUND.
+        Ends with `done` after the run's end; resume with the last token. Errors: RUN_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -135,7 +135,7 @@ class TrackingServiceServicer(object):
     def GetJobTimeline(self, request, context):
         """What happened to a run and what should come, by time. No effect.
 
-        Errors: JOB_NOT_FOUND.
+        Errors: RUN_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -144,7 +144,7 @@ class TrackingServiceServicer(object):
     def WatchJobTimeline(self, request, context):
         """Timeline, live: a snapshot, then every further entry at the granularity asked for, in order, each once.
 
-        Ends with `done` after the run's end; resume with the last token. Errors: JOB_NOT_FOUND.
+        Ends with `done` after the run's end; resume with the last token. Errors: RUN_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -153,7 +153,7 @@ class TrackingServiceServicer(object):
     def GetJobMetrics(self, request, context):
         """What a run uses of the machine, and how that compares. No effect.
 
-        Errors: JOB_NOT_FOUND, INVALID_FIELD.
+        Errors: RUN_NOT_FOUND, INVALID_FIELD.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -162,7 +162,7 @@ class TrackingServiceServicer(object):
     def WatchJobMetrics(self, request, context):
         """Metrics, live: each frame replaces the one before; a slow reader gets the latest, not all.
 
-        Ends with `done` after the run's end; resume with the last token. Errors: JOB_NOT_FOUND, INVALID_FIELD.
+        Ends with `done` after the run's end; resume with the last token. Errors: RUN_NOT_FOUND, INVALID_FIELD.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -190,7 +190,7 @@ class TrackingServiceServicer(object):
     def GetJobDependencies(self, request, context):
         """What a job waits for and what waits for it. No effect.
 
-        Errors: JOB_NOT_FOUND.
+        Errors: RUN_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

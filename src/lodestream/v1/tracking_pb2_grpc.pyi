@@ -39,42 +39,42 @@ class TrackingServiceStub:
     GetJobLogs: _grpc.UnaryUnaryMultiCallable[_tracking_pb2.GetJobLogsRequest, _tracking_pb2.GetJobLogsResponse]
     """Log lines of a run and counts of all of them. No effect.
 
-    `level` is a threshold; without fromTime the newest `limit` lines come, oldest first. Errors: JOB_NOT_FOUND, INVALID_FIELD.
+    `level` is a threshold; without fromTime the newest `limit` lines come, oldest first. Errors: RUN_NOT_FOUND, INVALID_FIELD.
     """
     WatchJobLogs: _grpc.UnaryStreamMultiCallable[_tracking_pb2.WatchJobLogsRequest, _tracking_pb2.WatchJobLogsResponse]
     """Log lines, live: a snapshot, then every line that passes the filter, in order, each once.
 
-    Ends with `done` after the run's last line; resume with the last token. Errors: JOB_NOT_FOUND, INVALID_FIELD.
+    Ends with `done` after the run's last line; resume with the last token. Errors: RUN_NOT_FOUND, INVALID_FIELD.
     """
     GetJobProgress: _grpc.UnaryUnaryMultiCallable[_tracking_pb2.GetJobProgressRequest, _tracking_pb2.GetJobProgressResponse]
     """Progress of a run, stage by stage. No effect.
 
-    Errors: JOB_NOT_FOUND.
+    Errors: RUN_NOT_FOUND.
     """
     WatchJobProgress: _grpc.UnaryStreamMultiCallable[_tracking_pb2.WatchJobProgressRequest, _tracking_pb2.WatchJobProgressResponse]
     """Progress, live: a snapshot, then every change of status, stage and percentage, in order, each once.
 
-    Ends with `done` after the run's end; resume with the last token. Errors: JOB_NOT_FOUND.
+    Ends with `done` after the run's end; resume with the last token. Errors: RUN_NOT_FOUND.
     """
     GetJobTimeline: _grpc.UnaryUnaryMultiCallable[_tracking_pb2.GetJobTimelineRequest, _tracking_pb2.GetJobTimelineResponse]
     """What happened to a run and what should come, by time. No effect.
 
-    Errors: JOB_NOT_FOUND.
+    Errors: RUN_NOT_FOUND.
     """
     WatchJobTimeline: _grpc.UnaryStreamMultiCallable[_tracking_pb2.WatchJobTimelineRequest, _tracking_pb2.WatchJobTimelineResponse]
     """Timeline, live: a snapshot, then every further entry at the granularity asked for, in order, each once.
 
-    Ends with `done` after the run's end; resume with the last token. Errors: JOB_NOT_FOUND.
+    Ends with `done` after the run's end; resume with the last token. Errors: RUN_NOT_FOUND.
     """
     GetJobMetrics: _grpc.UnaryUnaryMultiCallable[_tracking_pb2.GetJobMetricsRequest, _tracking_pb2.GetJobMetricsResponse]
     """What a run uses of the machine, and how that compares. No effect.
 
-    Errors: JOB_NOT_FOUND, INVALID_FIELD.
+    Errors: RUN_NOT_FOUND, INVALID_FIELD.
     """
     WatchJobMetrics: _grpc.UnaryStreamMultiCallable[_tracking_pb2.WatchJobMetricsRequest, _tracking_pb2.WatchJobMetricsResponse]
     """Metrics, live: each frame replaces the one before; a slow reader gets the latest, not all.
 
-    Ends with `done` after the run's end; resume with the last token. Errors: JOB_NOT_FOUND, INVALID_FIELD.
+    Ends with `done` after the run's end; resume with the last token. Errors: RUN_NOT_FOUND, INVALID_FIELD.
     """
     TrackJobs: _grpc.UnaryUnaryMultiCallable[_tracking_pb2.TrackJobsRequest, _tracking_pb2.TrackJobsResponse]
     """Many jobs at a glance. No effect.
@@ -90,7 +90,7 @@ class TrackingServiceStub:
     GetJobDependencies: _grpc.UnaryUnaryMultiCallable[_tracking_pb2.GetJobDependenciesRequest, _tracking_pb2.GetJobDependenciesResponse]
     """What a job waits for and what waits for it. No effect.
 
-    Errors: JOB_NOT_FOUND.
+    Errors: RUN_NOT_FOUND.
     """
 
 @_typing.type_check_only
@@ -101,42 +101,42 @@ class TrackingServiceAsyncStub(TrackingServiceStub):
     GetJobLogs: _aio.UnaryUnaryMultiCallable[_tracking_pb2.GetJobLogsRequest, _tracking_pb2.GetJobLogsResponse]  # type: ignore[assignment]
     """Log lines of a run and counts of all of them. No effect.
 
-    `level` is a threshold; without fromTime the newest `limit` lines come, oldest first. Errors: JOB_NOT_FOUND, INVALID_FIELD.
+    `level` is a threshold; without fromTime the newest `limit` lines come, oldest first. Errors: RUN_NOT_FOUND, INVALID_FIELD.
     """
     WatchJobLogs: _aio.UnaryStreamMultiCallable[_tracking_pb2.WatchJobLogsRequest, _tracking_pb2.WatchJobLogsResponse]  # type: ignore[assignment]
     """Log lines, live: a snapshot, then every line that passes the filter, in order, each once.
 
-    Ends with `done` after the run's last line; resume with the last token. Errors: JOB_NOT_FOUND, INVALID_FIELD.
+    Ends with `done` after the run's last line; resume with the last token. Errors: RUN_NOT_FOUND, INVALID_FIELD.
     """
     GetJobProgress: _aio.UnaryUnaryMultiCallable[_tracking_pb2.GetJobProgressRequest, _tracking_pb2.GetJobProgressResponse]  # type: ignore[assignment]
     """Progress of a run, stage by stage. No effect.
 
-    Errors: JOB_NOT_FOUND.
+    Errors: RUN_NOT_FOUND.
     """
     WatchJobProgress: _aio.UnaryStreamMultiCallable[_tracking_pb2.WatchJobProgressRequest, _tracking_pb2.WatchJobProgressResponse]  # type: ignore[assignment]
     """Progress, live: a snapshot, then every change of status, stage and percentage, in order, each once.
 
-    Ends with `done` after the run's end; resume with the last token. Errors: JOB_NOT_FOUND.
+    Ends with `done` after the run's end; resume with the last token. Errors: RUN_NOT_FOUND.
     """
     GetJobTimeline: _aio.UnaryUnaryMultiCallable[_tracking_pb2.GetJobTimelineRequest, _tracking_pb2.GetJobTimelineResponse]  # type: ignore[assignment]
     """What happened to a run and what should come, by time. No effect.
 
-    Errors: JOB_NOT_FOUND.
+    Errors: RUN_NOT_FOUND.
     """
     WatchJobTimeline: _aio.UnaryStreamMultiCallable[_tracking_pb2.WatchJobTimelineRequest, _tracking_pb2.WatchJobTimelineResponse]  # type: ignore[assignment]
     """Timeline, live: a snapshot, then every further entry at the granularity asked for, in order, each once.
 
-    Ends with `done` after the run's end; resume with the last token. Errors: JOB_NOT_FOUND.
+    Ends with `done` after the run's end; resume with the last token. Errors: RUN_NOT_FOUND.
     """
     GetJobMetrics: _aio.UnaryUnaryMultiCallable[_tracking_pb2.GetJobMetricsRequest, _tracking_pb2.GetJobMetricsResponse]  # type: ignore[assignment]
     """What a run uses of the machine, and how that compares. No effect.
 
-    Errors: JOB_NOT_FOUND, INVALID_FIELD.
+    Errors: RUN_NOT_FOUND, INVALID_FIELD.
     """
     WatchJobMetrics: _aio.UnaryStreamMultiCallable[_tracking_pb2.WatchJobMetricsRequest, _tracking_pb2.WatchJobMetricsResponse]  # type: ignore[assignment]
     """Metrics, live: each frame replaces the one before; a slow reader gets the latest, not all.
 
-    Ends with `done` after the run's end; resume with the last token. Errors: JOB_NOT_FOUND, INVALID_FIELD.
+    Ends with `done` after the run's end; resume with the last token. Errors: RUN_NOT_FOUND, INVALID_FIELD.
     """
     TrackJobs: _aio.UnaryUnaryMultiCallable[_tracking_pb2.TrackJobsRequest, _tracking_pb2.TrackJobsResponse]  # type: ignore[assignment]
     """Many jobs at a glance. No effect.
@@ -152,7 +152,7 @@ class TrackingServiceAsyncStub(TrackingServiceStub):
     GetJobDependencies: _aio.UnaryUnaryMultiCallable[_tracking_pb2.GetJobDependenciesRequest, _tracking_pb2.GetJobDependenciesResponse]  # type: ignore[assignment]
     """What a job waits for and what waits for it. No effect.
 
-    Errors: JOB_NOT_FOUND.
+    Errors: RUN_NOT_FOUND.
     """
 
 class TrackingServiceServicer:
@@ -165,7 +165,7 @@ class TrackingServiceServicer:
     ) -> _typing.Union[_tracking_pb2.GetJobLogsResponse, _abc.Awaitable[_tracking_pb2.GetJobLogsResponse]]:
         """Log lines of a run and counts of all of them. No effect.
 
-        `level` is a threshold; without fromTime the newest `limit` lines come, oldest first. Errors: JOB_NOT_FOUND, INVALID_FIELD.
+        `level` is a threshold; without fromTime the newest `limit` lines come, oldest first. Errors: RUN_NOT_FOUND, INVALID_FIELD.
         """
 
     def WatchJobLogs(
@@ -175,7 +175,7 @@ class TrackingServiceServicer:
     ) -> _typing.Union[_abc.Iterator[_tracking_pb2.WatchJobLogsResponse], _abc.AsyncIterator[_tracking_pb2.WatchJobLogsResponse]]:
         """Log lines, live: a snapshot, then every line that passes the filter, in order, each once.
 
-        Ends with `done` after the run's last line; resume with the last token. Errors: JOB_NOT_FOUND, INVALID_FIELD.
+        Ends with `done` after the run's last line; resume with the last token. Errors: RUN_NOT_FOUND, INVALID_FIELD.
         """
 
     def GetJobProgress(
@@ -185,7 +185,7 @@ class TrackingServiceServicer:
     ) -> _typing.Union[_tracking_pb2.GetJobProgressResponse, _abc.Awaitable[_tracking_pb2.GetJobProgressResponse]]:
         """Progress of a run, stage by stage. No effect.
 
-        Errors: JOB_NOT_FOUND.
+        Errors: RUN_NOT_FOUND.
         """
 
     def WatchJobProgress(
@@ -195,7 +195,7 @@ class TrackingServiceServicer:
     ) -> _typing.Union[_abc.Iterator[_tracking_pb2.WatchJobProgressResponse], _abc.AsyncIterator[_tracking_pb2.WatchJobProgressResponse]]:
         """Progress, live: a snapshot, then every change of status, stage and percentage, in order, each once.
 
-        Ends with `done` after the run's end; resume with the last token. Errors: JOB_NOT_FOUND.
+        Ends with `done` after the run's end; resume with the last token. Errors: RUN_NOT_FOUND.
         """
 
     def GetJobTimeline(
@@ -205,7 +205,7 @@ class TrackingServiceServicer:
     ) -> _typing.Union[_tracking_pb2.GetJobTimelineResponse, _abc.Awaitable[_tracking_pb2.GetJobTimelineResponse]]:
         """What happened to a run and what should come, by time. No effect.
 
-        Errors: JOB_NOT_FOUND.
+        Errors: RUN_NOT_FOUND.
         """
 
     def WatchJobTimeline(
@@ -215,7 +215,7 @@ class TrackingServiceServicer:
     ) -> _typing.Union[_abc.Iterator[_tracking_pb2.WatchJobTimelineResponse], _abc.AsyncIterator[_tracking_pb2.WatchJobTimelineResponse]]:
         """Timeline, live: a snapshot, then every further entry at the granularity asked for, in order, each once.
 
-        Ends with `done` after the run's end; resume with the last token. Errors: JOB_NOT_FOUND.
+        Ends with `done` after the run's end; resume with the last token. Errors: RUN_NOT_FOUND.
         """
 
     def GetJobMetrics(
@@ -225,7 +225,7 @@ class TrackingServiceServicer:
     ) -> _typing.Union[_tracking_pb2.GetJobMetricsResponse, _abc.Awaitable[_tracking_pb2.GetJobMetricsResponse]]:
         """What a run uses of the machine, and how that compares. No effect.
 
-        Errors: JOB_NOT_FOUND, INVALID_FIELD.
+        Errors: RUN_NOT_FOUND, INVALID_FIELD.
         """
 
     def WatchJobMetrics(
@@ -235,7 +235,7 @@ class TrackingServiceServicer:
     ) -> _typing.Union[_abc.Iterator[_tracking_pb2.WatchJobMetricsResponse], _abc.AsyncIterator[_tracking_pb2.WatchJobMetricsResponse]]:
         """Metrics, live: each frame replaces the one before; a slow reader gets the latest, not all.
 
-        Ends with `done` after the run's end; resume with the last token. Errors: JOB_NOT_FOUND, INVALID_FIELD.
+        Ends with `done` after the run's end; resume with the last token. Errors: RUN_NOT_FOUND, INVALID_FIELD.
         """
 
     def TrackJobs(
@@ -266,7 +266,7 @@ class TrackingServiceServicer:
     ) -> _typing.Union[_tracking_pb2.GetJobDependenciesResponse, _abc.Awaitable[_tracking_pb2.GetJobDependenciesResponse]]:
         """What a job waits for and what waits for it. No effect.
 
-        Errors: JOB_NOT_FOUND.
+        Errors: RUN_NOT_FOUND.
         """
 
 def add_TrackingServiceServicer_to_server(servicer: TrackingServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -167,7 +167,7 @@ class WebhookServiceServicer(object):
     def SubscribeToJob(self, request, context):
         """Subscribes an address, or a WebSocket, to the events of one job. Repeated: a second subscription.
 
-        Errors: JOB_NOT_FOUND, INVALID_FIELD.
+        Errors: RUN_NOT_FOUND, INVALID_FIELD.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -176,7 +176,7 @@ class WebhookServiceServicer(object):
     def ListSubscriptions(self, request, context):
         """Subscriptions to a job, newest first. No effect.
 
-        Errors: JOB_NOT_FOUND.
+        Errors: RUN_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -70,12 +70,12 @@ class WebhookServiceStub:
     SubscribeToJob: _grpc.UnaryUnaryMultiCallable[_webhook_pb2.SubscribeToJobRequest, _webhook_pb2.SubscribeToJobResponse]
     """Subscribes an address, or a WebSocket, to the events of one job. Repeated: a second subscription.
 
-    Errors: JOB_NOT_FOUND, INVALID_FIELD.
+    Errors: RUN_NOT_FOUND, INVALID_FIELD.
     """
     ListSubscriptions: _grpc.UnaryUnaryMultiCallable[_webhook_pb2.ListSubscriptionsRequest, _webhook_pb2.ListSubscriptionsResponse]
     """Subscriptions to a job, newest first. No effect.
 
-    Errors: JOB_NOT_FOUND.
+    Errors: RUN_NOT_FOUND.
     """
     DeleteSubscription: _grpc.UnaryUnaryMultiCallable[_webhook_pb2.DeleteSubscriptionRequest, _webhook_pb2.DeleteSubscriptionResponse]
     """Ends a subscription. Repeated: SUBSCRIPTION_NOT_FOUND."""
@@ -122,12 +122,12 @@ class WebhookServiceAsyncStub(WebhookServiceStub):
     SubscribeToJob: _aio.UnaryUnaryMultiCallable[_webhook_pb2.SubscribeToJobRequest, _webhook_pb2.SubscribeToJobResponse]  # type: ignore[assignment]
     """Subscribes an address, or a WebSocket, to the events of one job. Repeated: a second subscription.
 
-    Errors: JOB_NOT_FOUND, INVALID_FIELD.
+    Errors: RUN_NOT_FOUND, INVALID_FIELD.
     """
     ListSubscriptions: _aio.UnaryUnaryMultiCallable[_webhook_pb2.ListSubscriptionsRequest, _webhook_pb2.ListSubscriptionsResponse]  # type: ignore[assignment]
     """Subscriptions to a job, newest first. No effect.
 
-    Errors: JOB_NOT_FOUND.
+    Errors: RUN_NOT_FOUND.
     """
     DeleteSubscription: _aio.UnaryUnaryMultiCallable[_webhook_pb2.DeleteSubscriptionRequest, _webhook_pb2.DeleteSubscriptionResponse]  # type: ignore[assignment]
     """Ends a subscription. Repeated: SUBSCRIPTION_NOT_FOUND."""
@@ -216,7 +216,7 @@ class WebhookServiceServicer:
     ) -> _typing.Union[_webhook_pb2.SubscribeToJobResponse, _abc.Awaitable[_webhook_pb2.SubscribeToJobResponse]]:
         """Subscribes an address, or a WebSocket, to the events of one job. Repeated: a second subscription.
 
-        Errors: JOB_NOT_FOUND, INVALID_FIELD.
+        Errors: RUN_NOT_FOUND, INVALID_FIELD.
         """
 
     def ListSubscriptions(
@@ -226,7 +226,7 @@ class WebhookServiceServicer:
     ) -> _typing.Union[_webhook_pb2.ListSubscriptionsResponse, _abc.Awaitable[_webhook_pb2.ListSubscriptionsResponse]]:
         """Subscriptions to a job, newest first. No effect.
 
-        Errors: JOB_NOT_FOUND.
+        Errors: RUN_NOT_FOUND.
         """
 
     def DeleteSubscription(

@@ -16,8 +16,14 @@ MAX_SAFE = 2**53
 MAX_INT64 = 2**63 - 1
 _MEGABYTE = 10**6
 
-_SIZES = (("TB", 10**12), ("GB", 10**9), ("MB", 10**6), ("KB", 10**3))
-_BYTES_OF = {**dict(_SIZES), "B": 1}
+# Unit, its bytes, and the size from which it is used: 999,950,000 bytes round to 1000.0 MB, so they are 1.0 GB.
+_SIZES = (
+    ("TB", 10**12, 999_950_000_000),
+    ("GB", 10**9, 999_950_000),
+    ("MB", 10**6, 999_950),
+    ("KB", 10**3, 1_000),
+)
+_BYTES_OF = {**{name: unit for name, unit, _ in _SIZES}, "B": 1}
 _NUMBER = r"(-?[0-9]{1,310}(?:\.[0-9]{1,20})?)"
 _SIZE = re.compile(r"([0-9]{1,19})(?:\.([0-9]{1,12}))? ?(TB|GB|MB|KB|B)")
 _PER_SECOND = re.compile(rf"{_NUMBER} (?:records/second|kayıt/saniye)")
@@ -44,17 +50,13 @@ def finite(value: float) -> float:
 
 def size_text(size: int, language: Language = "en") -> str:
     """Bytes in decimal units: one decimal below 10, none that is zero from 10 up, whole bytes below 1 KB ("512 B")."""
+    for name, unit, start in _SIZES:
+        if size >= start:
+            whole, rest = divmod((size * 10 + unit // 2) // unit, 10)
+            return f"{whole}.{rest} {name}" if rest or whole < 10 else f"{whole} {name}"
     if size < 0:
         raise refuse("a size is never negative")
-    if size < 1000:
-        return f"{size} B"
-    index = next(i for i, (_, unit) in enumerate(_SIZES) if size >= unit)
-    tenths = _tenths(size, _SIZES[index][1])
-    if tenths >= 10_000 and index:  # 999,960,000 bytes are 1.0 GB, not 1000 MB
-        index -= 1
-        tenths = _tenths(size, _SIZES[index][1])
-    whole, rest = divmod(tenths, 10)
-    return f"{whole}.{rest} {_SIZES[index][0]}" if rest or whole < 10 else f"{whole} {_SIZES[index][0]}"
+    return f"{size} B"
 
 
 def size_bytes(text: str) -> int:
@@ -162,10 +164,6 @@ def more_jobs(text: str) -> int:
     if not (match := _MORE_JOBS.fullmatch(text)):
         raise _not(text, "a number of jobs", '"6 additional jobs" or "6 ek iş"')
     return _int32(int(match[1]))
-
-
-def _tenths(size: int, unit: int) -> int:
-    return (size * 10 + unit // 2) // unit
 
 
 def _one_decimal(value: float) -> str:

@@ -19,6 +19,7 @@ from google.protobuf.message import Message
 
 from lodestream.wire import durations, fields, freeform, instants
 from lodestream.wire.amounts import plain
+from lodestream.wire.compiled import Compiled
 from lodestream.wire.problems import MAX_PROBLEMS, Problem, Refused
 from lodestream.wire.styles import ends, nanos
 from lodestream.wire.words import unknown_word, words
@@ -28,7 +29,6 @@ Checker: TypeAlias = Callable[[Any], Iterator[Problem]]
 # A message -> its problems.
 MessageChecker: TypeAlias = Callable[[Any], Iterator[Problem]]
 
-_CHECKERS: dict[Descriptor, MessageChecker] = {}
 _GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _FREE_FORM: dict[str, Callable[[Any], Any]] = {
     "google.protobuf.Struct": freeform.object_of,
@@ -70,10 +70,7 @@ def proto_path(message_type: type[Message] | Message, pointer: str) -> str:
 
 def checker(descriptor: Descriptor) -> MessageChecker:
     """The compiled checker of a message type."""
-    if descriptor not in _CHECKERS:
-        _CHECKERS[descriptor] = lambda message: _CHECKERS[descriptor](message)  # for types that contain themselves
-        _CHECKERS[descriptor] = _compile(descriptor)
-    return _CHECKERS[descriptor]
+    return _checkers(descriptor)
 
 
 def _compile(descriptor: Descriptor) -> MessageChecker:
@@ -92,6 +89,9 @@ def _compile(descriptor: Descriptor) -> MessageChecker:
                     yield problem.under(names[field])
 
     return walk
+
+
+_checkers: Compiled[Descriptor, MessageChecker] = Compiled(_compile)
 
 
 def _empty(field: FieldDescriptor, value: Any) -> bool:

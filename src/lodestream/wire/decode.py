@@ -19,6 +19,7 @@ from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescript
 from google.protobuf.message import Message
 
 from lodestream.wire import fields, freeform, scalars
+from lodestream.wire.compiled import Compiled
 from lodestream.wire.problems import MAX_PROBLEMS, Problem, Refused, clip, refuse, wrong_type
 from lodestream.wire.styles import style_of
 from lodestream.wire.words import numbers, read_word
@@ -28,7 +29,6 @@ M = TypeVar("M", bound=Message)
 Filler: TypeAlias = Callable[[Any, Any], None]
 Reader: TypeAlias = Callable[[Any], Any]
 
-_FILLERS: dict[Descriptor, Filler] = {}
 _FREE_FORM: dict[str, Filler] = {
     "google.protobuf.Struct": freeform.read_object,
     "google.protobuf.Value": freeform.read_value,
@@ -74,12 +74,14 @@ def _exactly(data: Any) -> Any:
 
 def filler(descriptor: Descriptor) -> Filler:
     """The compiled function that fills a message of this type from a JSON value."""
-    if descriptor not in _FILLERS:
-        _FILLERS[descriptor] = lambda value, message: _FILLERS[descriptor](
-            value, message
-        )  # for types that contain themselves
-        _FILLERS[descriptor] = _FREE_FORM.get(descriptor.full_name) or filler_without(descriptor, ())
-    return _FILLERS[descriptor]
+    return _fillers(descriptor)
+
+
+def _compile(descriptor: Descriptor) -> Filler:
+    return _FREE_FORM.get(descriptor.full_name) or filler_without(descriptor, ())
+
+
+_fillers: Compiled[Descriptor, Filler] = Compiled(_compile)
 
 
 def filler_without(descriptor: Descriptor, left_out: Collection[str]) -> Filler:

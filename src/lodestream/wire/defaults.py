@@ -15,12 +15,11 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
 from lodestream.wire import fields
+from lodestream.wire.compiled import Compiled
 from lodestream.wire.decode import field_filler
 from lodestream.wire.problems import ContractFault, Refused
 
 M = TypeVar("M", bound=Message)
-
-_APPLIERS: dict[Descriptor, Callable[[Any], None]] = {}
 
 
 def with_defaults(message: M) -> M:
@@ -28,7 +27,7 @@ def with_defaults(message: M) -> M:
 
     Changes the message in place and returns it. An enum at its value 0 and an empty list count as unset.
     """
-    _applier(fields.descriptor_of(message))(message)
+    _appliers(fields.descriptor_of(message))(message)
     return message
 
 
@@ -47,17 +46,10 @@ def default_of(field: FieldDescriptor) -> Any:
         raise ContractFault(f"{field.full_name}: the default {rule.default!r} is not JSON") from None
 
 
-def _applier(descriptor: Descriptor) -> Callable[[Any], None]:
-    if descriptor not in _APPLIERS:
-        _APPLIERS[descriptor] = lambda message: _APPLIERS[descriptor](message)  # for types that contain themselves
-        _APPLIERS[descriptor] = _compile(descriptor)
-    return _APPLIERS[descriptor]
-
-
 def _compile(descriptor: Descriptor) -> Callable[[Any], None]:
     settings = [_setting(field) for field in descriptor.fields if default_of(field) is not None]
     inner = {
-        field: _applier(field.message_type)
+        field: _appliers(field.message_type)
         for field in descriptor.fields
         if field.message_type and not fields.is_map(field) and _holds_defaults(field.message_type, set())
     }
@@ -71,6 +63,9 @@ def _compile(descriptor: Descriptor) -> Callable[[Any], None]:
                     inner[field](item)
 
     return apply
+
+
+_appliers: Compiled[Descriptor, Callable[[Any], None]] = Compiled(_compile)
 
 
 def _setting(field: FieldDescriptor) -> Callable[[Any], None]:

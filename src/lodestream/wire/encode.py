@@ -18,6 +18,7 @@ from google.protobuf.message import Message
 from lodestream.v1 import rest_pb2
 from lodestream.wire import fields, freeform, scalars
 from lodestream.wire.amounts import plain
+from lodestream.wire.compiled import Compiled
 from lodestream.wire.languages import LANGUAGES, Language
 from lodestream.wire.problems import Refused
 from lodestream.wire.styles import style_of
@@ -26,7 +27,6 @@ from lodestream.wire.words import words
 # Any protobuf value -> its JSON value; None says that it has none and the key stays out.
 Writer: TypeAlias = Callable[[Any], Any]
 
-_WRITERS: dict[tuple[Descriptor, Language, bool], Writer] = {}
 _FREE_FORM: dict[str, Writer] = {
     "google.protobuf.Struct": freeform.object_of,
     "google.protobuf.Value": freeform.value_of,
@@ -35,6 +35,7 @@ _FREE_FORM: dict[str, Writer] = {
 _UNSET_SCALARS: dict[int, Any] = {
     FieldDescriptor.CPPTYPE_STRING: "",
     FieldDescriptor.CPPTYPE_BOOL: False,
+    FieldDescriptor.CPPTYPE_DOUBLE: 0.0,
 }
 
 
@@ -50,73 +51,75 @@ def to_dict(message: Message, language: Language = "en") -> dict[str, Any]:
 
 
 def writer(descriptor: Descriptor, language: Language, localized: bool = False) -> Writer:
-    """The compiled writer of a message type; `localized` when a message around it lets enum words follow the
-    language."""
-    key = (descriptor, language, localized)
-    if key not in _WRITERS:
-        if language not in LANGUAGES:
-            raise ValueError(f"unknown language {language!r}: use one of {', '.join(LANGUAGES)}")
-        _WRITERS[key] = lambda message: _WRITERS[key](message)  # for types that contain themselves
-        _WRITERS[key] = _compile(descriptor, language, localized)
-    return _WRITERS[key]
+    """The compiled writer of a message type; `localized` when a message around it makes words follow the language."""
+    return _writers((descriptor, language, localized))
 
 
-def _compile(descriptor: Descriptor, language: Language, localized: bool) -> Writer:
+def _compile(key: tuple[Descriptor, Language, bool]) -> Writer:
+    descriptor, language, localized = key
+    if language not in LANGUAGES:
+        raise ValueError(f"unknown language {language!r}: use one of {', '.join(LANGUAGES)}")
     if descriptor.full_name in _FREE_FORM:
         return _FREE_FORM[descriptor.full_name]
     localized = localized or bool(descriptor.GetOptions().Extensions[rest_pb2.localized])
     order = fields.ordered(descriptor)
     plan = {field: (field.json_name, _field_writer(field, language, localized)) for field in order}
     absent = {field.json_name: unset for field in order if (unset := _when_unset(field, plan[field][1]))}
-    sparse = partial(_sparse, plan)
-    return partial(_filled, sparse, [field.json_name for field in order], absent, absent.keys()) if absent else sparse
+    return _filled(_sparse(plan), [field.json_name for field in order], absent) if absent else _sparse(plan)
 
 
-def _sparse(plan: dict[FieldDescriptor, tuple[str, Writer | None]], message: Message) -> dict[str, Any]:
-    out: dict[str, Any] = {}
-    key = ""
-    try:
-        for field, value in message.ListFields():  # in the order of the field numbers
-            key, write = plan[field]
-            if write is None:
-                out[key] = value
-            elif (written := write(value)) is not None:
-                out[key] = written
-    except Refused as refused:
-        raise Refused(refused.under(key)) from None
-    return out
+_writers: Compiled[tuple[Descriptor, Language, bool], Writer] = Compiled(_compile)
 
 
-def _filled(
-    sparse: Writer, order: list[str], absent: dict[str, Writer], needed: Any, message: Message
-) -> dict[str, Any]:
-    out: dict[str, Any] = sparse(message)
-    if needed <= out.keys():
+def _sparse(plan: dict[FieldDescriptor, tuple[str, Writer | None]]) -> Writer:
+    """The writer of what is set."""
+
+    def write(message: Message) -> dict[str, Any]:
+        out: dict[str, Any] = {}
+        key = ""
+        try:
+            for field, value in message.ListFields():  # in the order of the field numbers
+                key, convert = plan[field]
+                if convert is None:
+                    out[key] = value
+                elif (converted := convert(value)) is not None:
+                    out[key] = converted
+        except Refused as refused:
+            raise Refused(refused.under(key)) from None
         return out
-    whole = {key: out[key] if key in out else absent[key](message) for key in order if key in out or key in absent}
-    return {key: value for key, value in whole.items() if value is not _NOTHING}
+
+    return write
 
 
-_NOTHING: Any = object()
+def _filled(sparse: Writer, order: list[str], absent: dict[str, Callable[[], Any]]) -> Writer:
+    """The writer of what is set and of what stands for the unset; most messages lack nothing and take the short way."""
+    needed = absent.keys()
+
+    def write(message: Message) -> dict[str, Any]:
+        out: dict[str, Any] = sparse(message)
+        if needed <= out.keys():
+            return out
+        return {key: out[key] if key in out else absent[key]() for key in order if key in out or key in absent}
+
+    return write
 
 
-def _when_unset(field: FieldDescriptor, write: Writer | None) -> Writer | None:
-    """What stands for an unset field, as a function so that lists and objects are fresh; None when the key stays
-    out."""
+def _when_unset(field: FieldDescriptor, write: Writer | None) -> Callable[[], Any] | None:
+    """What stands for an unset field, made anew each time; None when the key stays out."""
     rule = fields.rule(field)
     if rule.null_when_absent:
-        return lambda _: None
+        return lambda: None
     if not rule.always or fields.choice(field):
         return None
     if field.is_repeated:
-        return (lambda _: {}) if fields.is_map(field) else (lambda _: [])
+        return dict if fields.is_map(field) else list
     if field.enum_type or fields.kind(field) == fields.TIMESTAMP:
         return None  # no word and no time can stand for "not said"
     if field.message_type:
-        empty = fields.fresh(field.message_type)
-        return lambda _: write(empty) if write else _NOTHING
-    unset = _UNSET_SCALARS.get(field.cpp_type, 0)
-    return lambda _: write(unset) if write else unset
+        unset: Any = fields.fresh(field.message_type)
+    else:
+        unset = b"" if field.type == FieldDescriptor.TYPE_BYTES else _UNSET_SCALARS.get(field.cpp_type, 0)
+    return lambda: write(unset) if write else unset
 
 
 def _field_writer(field: FieldDescriptor, language: Language, localized: bool) -> Writer | None:
@@ -129,7 +132,7 @@ def _field_writer(field: FieldDescriptor, language: Language, localized: bool) -
 
 def _single_writer(field: FieldDescriptor, language: Language, localized: bool) -> Writer | None:
     if style := style_of(field):
-        return partial(style.write, language)
+        return style.writer(language)
     if field.message_type:
         return writer(field.message_type, language, localized)
     if field.enum_type:

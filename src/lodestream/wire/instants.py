@@ -8,7 +8,7 @@ off when written.
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime
 from functools import lru_cache
 
 from lodestream.wire.problems import clip, refuse
@@ -23,12 +23,25 @@ _FORMS = re.compile(
 _FRACTION = re.compile(r"\.[0-9]+")
 
 
-@lru_cache(8192)
+# A time is put together from its day (few of them are in use at once), its minute and its second: a third of the cost
+# of formatting a datetime.
+_MINUTES = [f"T{minute // 60:02d}:{minute % 60:02d}:" for minute in range(1440)]
+_SECONDS = [f"{second:02d}Z" for second in range(60)]
+
+
 def instant_text(seconds: int) -> str:
     """Seconds since the epoch as `YYYY-MM-DDTHH:MM:SSZ`."""
-    if not MIN_SECONDS <= seconds <= MAX_SECONDS:
-        raise refuse("the time lies outside the years 1 to 9999")
-    return (_EPOCH + timedelta(seconds=seconds)).isoformat()[:19] + "Z"
+    minutes, second = divmod(seconds, 60)
+    day, minute = divmod(minutes, 1440)
+    return _day_text(day) + _MINUTES[minute] + _SECONDS[second]
+
+
+@lru_cache(4096)
+def _day_text(day: int) -> str:
+    try:
+        return date.fromordinal(_EPOCH.toordinal() + day).isoformat()
+    except (ValueError, OverflowError):
+        raise refuse("the time lies outside the years 1 to 9999") from None
 
 
 def instant_parts(text: str) -> tuple[int, int]:

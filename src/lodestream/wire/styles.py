@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
@@ -33,6 +34,10 @@ class Style:
     write: Callable[[Language, Any], Any]
     read: Callable[..., Any]
     json: str = "string"
+
+    def writer(self, language: Language) -> Callable[[Any], Any]:
+        """`write` in one language; the form that the encoder calls for every value."""
+        return partial(self.write, language)
 
 
 def style_of(field: FieldDescriptor) -> Style | None:

@@ -205,7 +205,7 @@ def single(field: Any, dice: random.Random, depth: int) -> Any:
     return 'Çağrı "1"\n' if field.cpp_type == F.CPPTYPE_STRING else dice.choice([0, 1, dice.randrange(2**31)])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from(rest_types()), st.randoms(use_true_random=False), st.sampled_from(["en", "tr"]))
 def test_what_any_message_says_is_read_back(kind, dice, language):
     """Whatever a servicer sets: writing, reading and writing again gives the same bytes, and nothing raises."""
@@ -214,7 +214,7 @@ def test_what_any_message_says_is_read_back(kind, dice, language):
     assert to_json(from_json(document, kind), language) == document
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.sampled_from(rest_types()),
     st.recursive(

@@ -40,9 +40,9 @@ class Result:
     ratio: float
 
 
-def measure(rounds: int = 30) -> list[Result]:
+def measure(rounds: int = 30, fresh_messages: int = FRESH_MESSAGES) -> list[Result]:
     """Encoding and decoding of the example, warm and fresh, each against json_format in the same rounds."""
-    messages = _messages(FRESH_MESSAGES)
+    messages = _messages(fresh_messages)
     texts = [to_json(message) for message in messages]
     canonical = [orjson.dumps(json_format.MessageToDict(message)) for message in messages]
     return [

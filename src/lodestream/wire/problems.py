@@ -12,6 +12,8 @@ from typing import Any
 
 # Enough to mend a request in one go, few enough that an answer never grows with the size of a broken body.
 MAX_PROBLEMS = 20
+# Longer than any key of the contract; only keys of free-form objects and unknown ones can exceed it.
+_MAX_TOKEN = 200
 
 _JSON_NAMES = {
     dict: "an object",
@@ -83,5 +85,9 @@ def clip(text: str) -> str:
 
 
 def escape(token: str) -> str:
-    """A key as a token of a JSON pointer (RFC 6901 section 3)."""
-    return token.replace("~", "~0").replace("/", "~1") if "~" in token or "/" in token else token
+    """A key as a token of a JSON pointer (RFC 6901); keys that nobody meant (over-long, no Unicode) are cut."""
+    if len(token) > _MAX_TOKEN:
+        token = f"{token[:_MAX_TOKEN]}…"
+    if not token.isascii():
+        token = token.encode("utf-8", "replace").decode()
+    return token.replace("~", "~0").replace("/", "~1")

@@ -6,7 +6,7 @@ import uuid
 import pytest
 
 from lodestream.wire import ContractFault, Problem, Refused, check, checked, proto_path, with_defaults
-from lodestream.wire.check import is_web_address
+from lodestream.wire.rules import is_web_address
 from tests.unit.wire_world import world
 
 TENANT = "660e8400-e29b-41d4-a716-446655440000"

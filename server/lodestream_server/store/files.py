@@ -1,0 +1,134 @@
+"""The folders beside the database: datasets and what runs produce. Content appears under its name whole, or not at all.
+
+datasets/<dataset id>/content    uploads/<dataset id>.partial    runs/<run id>/phases/NN-name/    logs/
+"""
+
+import asyncio
+import errno
+import hashlib
+import os
+import shutil
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lodestream.errors import DiskFull, UploadTooLarge
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+class Files:
+    """Knows where everything is; nobody else joins paths."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.data_dir = data_dir
+        for name in ("datasets", "uploads", "runs", "logs"):
+            (data_dir / name).mkdir(exist_ok=True, mode=0o700)
+
+    def dataset(self, dataset_id: str) -> Path:
+        """The content of a stored dataset."""
+        return self.data_dir / "datasets" / dataset_id / "content"
+
+    def run(self, run_id: str) -> Path:
+        """The folder of a run."""
+        return self.data_dir / "runs" / run_id
+
+    def inside_run(self, run_id: str, relative: str) -> Path:
+        """A file of a run. Raises ValueError when the path leads out of the run's folder."""
+        folder = self.run(run_id).resolve()
+        found = (folder / relative).resolve()
+        if not found.is_relative_to(folder):
+            raise ValueError("the path leads out of the run's folder")
+        return found
+
+    def logs(self) -> Path:
+        """Where server and workers write their own log files."""
+        return self.data_dir / "logs"
+
+    def begin_upload(self, dataset_id: str, limit_bytes: int) -> "Incoming":
+        """A file to be written. Raises DiskFull."""
+        return Incoming(self.data_dir / "uploads" / f"{dataset_id}.partial", limit_bytes)
+
+    def keep_dataset(self, incoming: Path, dataset_id: str) -> Path:
+        """Moves a finished upload to its place, durably. Raises DiskFull."""
+        target = self.dataset(dataset_id)
+        with no_space():
+            target.parent.mkdir(mode=0o700)
+            incoming.rename(target)
+            sync_folder(target.parent)
+            sync_folder(target.parent.parent)
+        return target
+
+    def drop_dataset(self, dataset_id: str) -> None:
+        """Removes the content; absent is fine."""
+        shutil.rmtree(self.dataset(dataset_id).parent, ignore_errors=True)
+
+    def sweep(self, known_datasets: Collection[str]) -> None:
+        """Removes what a crash left behind: unfinished uploads, contents without a record."""
+        for partial in (self.data_dir / "uploads").iterdir():
+            partial.unlink(missing_ok=True)
+        for folder in (self.data_dir / "datasets").iterdir():
+            if folder.name not in known_datasets:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+class Incoming:
+    """An upload on its way to the disk, hashed as it comes; bounded in size and in memory."""
+
+    def __init__(self, path: Path, limit_bytes: int) -> None:
+        self.path = path
+        self.size_bytes = 0
+        self._limit = limit_bytes
+        self._hash = hashlib.sha256()
+        with no_space():
+            # One chunk is in memory at a time; the system's own cache is the buffer.
+            self._file = open(path, "xb", buffering=0)  # noqa: SIM115  # closed by finish and abandon
+
+    async def write(self, chunk: bytes) -> None:
+        """Adds a chunk. Raises UploadTooLarge, DiskFull; after that only `abandon` makes sense."""
+        if self.size_bytes + len(chunk) > self._limit:
+            raise UploadTooLarge(f"The upload is larger than the {self._limit} bytes this server accepts.")
+        self.size_bytes += len(chunk)
+        await asyncio.to_thread(self._write, chunk)
+
+    async def finish(self) -> str:
+        """Makes the file durable; its SHA-256 in hex. Raises DiskFull."""
+        await asyncio.to_thread(self._sync)
+        return self._hash.hexdigest()
+
+    async def abandon(self) -> None:
+        """Forgets the file; twice is harmless."""
+        self._file.close()
+        await asyncio.to_thread(self.path.unlink, missing_ok=True)
+
+    def _write(self, chunk: bytes) -> None:
+        self._hash.update(chunk)
+        rest = memoryview(chunk)
+        with no_space():
+            while rest:
+                rest = rest[self._file.write(rest) :]
+
+    def _sync(self) -> None:
+        with no_space():
+            os.fsync(self._file.fileno())
+            self._file.close()
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes names in the folder durable."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def no_space() -> Iterator[None]:
+    """Turns the system's "no space left" into DiskFull; other faults pass."""
+    try:
+        yield
+    except OSError as fault:
+        if fault.errno in _FULL:
+            raise DiskFull from fault
+        raise

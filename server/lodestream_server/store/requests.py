@@ -1,0 +1,40 @@
+"""One effect for many sends: what was answered to a request id is remembered beside the effect, in the same
+transaction."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from lodestream.errors import IdempotencyKeyReused
+from lodestream_server.store.times import to_us
+from lodestream_server.store.writer import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class RequestId:
+    """The caller's id for one effect, within `scope` (project and method); `body_hash` is of the request as it came."""
+
+    scope: str
+    request_id: str
+    body_hash: bytes
+
+
+def remembered(tx: Transaction, request: RequestId) -> bytes | None:
+    """What was answered before. Raises IdempotencyKeyReused when the body was another one."""
+    row = tx.connection.execute(
+        "SELECT body_hash, response FROM remembered_requests WHERE scope = ? AND request = ?",
+        (request.scope, request.request_id),
+    ).fetchone()
+    if row is None:
+        return None
+    if row[0] != request.body_hash:
+        raise IdempotencyKeyReused
+    response: bytes = row[1]
+    return response
+
+
+def remember(tx: Transaction, request: RequestId, response: bytes, now: datetime) -> None:
+    """Keeps the answer for the next send."""
+    tx.connection.execute(
+        "INSERT INTO remembered_requests VALUES (?, ?, ?, ?, ?)",
+        (request.scope, request.request_id, request.body_hash, response, to_us(now)),
+    )

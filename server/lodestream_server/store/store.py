@@ -1,0 +1,205 @@
+"""The store as the engine sees it: jobs for the writer, queries for the readers, tails for whoever watches.
+
+Events and states become visible here after their commit and never before. Only the engine and its parts hold a Store.
+"""
+
+import asyncio
+import sqlite3
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Self, TypeVar
+
+from lodestream.errors import CursorBeyondLog, RunNotFound
+from lodestream_server.runs.bodies import ArtifactStored
+from lodestream_server.runs.events import Event
+from lodestream_server.runs.state import RunState
+from lodestream_server.store import appending, reading, schema
+from lodestream_server.store.appending import ANYHOW, Fact, Guard
+from lodestream_server.store.files import Files
+from lodestream_server.store.lock import DataDirLock
+from lodestream_server.store.readers import Query, Readers
+from lodestream_server.store.recent import Recent
+from lodestream_server.store.records import add_artifact
+from lodestream_server.store.writer import Job, Transaction, Writer
+
+T = TypeVar("T")
+#: The file in the data directory that holds everything but the files.
+DATABASE = "lodestream.sqlite"
+Watcher = Callable[[Sequence[Event], Sequence[RunState]], None]
+
+#: Runs whose newest events and state are kept in memory.
+RUNS_IN_MEMORY = 512
+#: Events per read when a watcher catches up from SQLite.
+READ_AT_ONCE = 1000
+
+
+class Store:
+    """One data directory, opened. Make it with `Store.open`, inside a running loop."""
+
+    def __init__(self, data_dir: Path, lock: DataDirLock, store_id: str) -> None:
+        self.id = store_id
+        self.files = Files(data_dir)
+        self._lock = lock
+        self._recent: OrderedDict[str, Recent] = OrderedDict()
+        self._states: OrderedDict[str, RunState] = OrderedDict()
+        self._watchers: list[Watcher] = []
+        self._readers = Readers(data_dir / DATABASE)
+        self._writer = Writer(data_dir / DATABASE, self._published)
+        self._all = Recent(lambda event: event.position, self._writer.newest_position, keep=8192)
+
+    @classmethod
+    async def open(cls, data_dir: Path) -> Self:
+        """Opens or creates the store. Raises DataDirInUse, StoreTooNew, StoreDamaged; then nothing was changed."""
+        lock = await asyncio.to_thread(_take, data_dir)
+        try:
+            return cls(data_dir, lock, schema.prepare(data_dir / DATABASE))
+        except BaseException:
+            lock.release()
+            raise
+
+    async def close(self) -> None:
+        """Commits what waits, closes the connections and frees the directory."""
+        await self._writer.close()
+        await self._readers.close()
+        self._lock.release()
+
+    def listen(self, watcher: Watcher) -> None:
+        """Calls the watcher on the loop after each commit, before any tail is woken. It must not block or raise."""
+        self._watchers.append(watcher)
+
+    async def write(self, job: Job[T]) -> T:
+        """The job's result once durable. Raises what it raised; DiskFull, StoreUnavailable."""
+        return await self._writer.do(job)
+
+    async def read(self, query: Query[T]) -> T:
+        """The query's result from a consistent view. Raises StoreUnavailable."""
+        return await self._readers.do(query)
+
+    async def append(self, run_id: str, facts: Sequence[Fact], guard: Guard = ANYHOW) -> RunState:
+        """The run after these events, once durable. Raises RunNotFound, RaceLost, IllegalTransition."""
+        return await self._writer.do(lambda tx: append_with_files(tx, run_id, facts, guard))
+
+    async def run(self, run_id: str) -> RunState:
+        """The run as last committed. Raises RunNotFound."""
+        found = self._states.get(run_id) or await self._readers.do(lambda db: reading.one(db, run_id))
+        if found is None:
+            raise RunNotFound
+        return found
+
+    async def batches(
+        self, run_id: str, after: int = 0, *, idle_s: float | None = None
+    ) -> AsyncIterator[tuple[Event, ...]]:
+        """Like `tail`, all that waits at once; an empty batch after `idle_s` without news."""
+        run = await self.run(run_id)
+        if after > run.last_sequence:
+            raise CursorBeyondLog(f"The cursor {after} lies beyond the newest event {run.last_sequence}.")
+        cursor = after
+        if run.has_ended and cursor == run.last_sequence:
+            return
+        recent = self._recent_of(run)
+        recent.holders += 1
+        try:
+            while True:
+                batch = recent.after(cursor)
+                if batch is None:
+                    batch = await self._readers.do(partial(_history, run_id=run_id, after=cursor))
+                elif not batch:
+                    if not await recent.more(cursor, idle_s):
+                        yield ()
+                    continue
+                yield batch
+                cursor = batch[-1].sequence
+                if batch[-1].ends_run:
+                    return
+        finally:
+            recent.holders -= 1
+
+    async def tail(self, run_id: str, after: int = 0) -> AsyncIterator[Event]:
+        """Every event of a run with a sequence above `after`, oldest first, then live ones as they commit.
+
+        Ends after the terminal event, so `async for` is a complete wait. To resume, pass the last sequence you saw.
+        Raises RunNotFound; CursorBeyondLog when `after` exceeds the newest sequence.
+        """
+        async for batch in self.batches(run_id, after):
+            for event in batch:
+                yield event
+
+    async def everything(self, after: int, *, idle_s: float | None = None) -> AsyncIterator[tuple[Event, ...]]:
+        """Events of all runs with a position above `after`, in commit order, without end; empty after `idle_s`
+        without news.
+
+        Raises CursorBeyondLog when `after` exceeds the newest position.
+        """
+        if after > self._all.newest:
+            raise CursorBeyondLog(f"The cursor {after} lies beyond the newest event {self._all.newest}.")
+        cursor = after
+        while True:
+            batch = self._all.after(cursor)
+            if batch is None:
+                batch = await self._readers.do(partial(_everything, after=cursor))
+            elif not batch:
+                if not await self._all.more(cursor, idle_s):
+                    yield ()
+                continue
+            yield batch
+            cursor = batch[-1].position
+
+    @property
+    def position(self) -> int:
+        """Of the newest committed event of all runs."""
+        return self._all.newest
+
+    def _published(self, events: Sequence[Event], changed: Sequence[RunState]) -> None:
+        for run in changed:
+            self._states[run.run_id] = run
+            self._states.move_to_end(run.run_id)
+        while len(self._states) > RUNS_IN_MEMORY:
+            self._states.popitem(last=False)
+        for watcher in self._watchers:
+            watcher(events, changed)
+        by_run: dict[str, list[Event]] = {}
+        for event in events:
+            by_run.setdefault(event.run_id, []).append(event)
+        for run_id, new in by_run.items():
+            if (recent := self._recent.get(run_id)) is None:
+                recent = self._remember(run_id, Recent(lambda event: event.sequence, new[0].sequence - 1))
+            recent.add(new)
+        self._all.add(events)
+
+    def _recent_of(self, run: RunState) -> Recent:
+        found = self._recent.get(run.run_id)
+        return found or self._remember(run.run_id, Recent(lambda event: event.sequence, run.last_sequence))
+
+    def _remember(self, run_id: str, recent: Recent) -> Recent:
+        self._recent[run_id] = recent
+        if len(self._recent) > RUNS_IN_MEMORY:
+            # Not one that somebody holds: its watchers would hear nothing more.
+            idle = next((key for key, value in self._recent.items() if not value.holders and key != run_id), None)
+            if idle is not None:
+                del self._recent[idle]
+        return recent
+
+
+def _take(data_dir: Path) -> DataDirLock:
+    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return DataDirLock(data_dir)
+
+
+def _history(connection: sqlite3.Connection, run_id: str, after: int) -> tuple[Event, ...]:
+    return reading.events_of(connection, run_id, after, None, READ_AT_ONCE)
+
+
+def _everything(connection: sqlite3.Connection, after: int) -> tuple[Event, ...]:
+    return reading.events_from(connection, after, READ_AT_ONCE)
+
+
+def append_with_files(tx: Transaction, run_id: str, facts: Sequence[Fact], guard: Guard = ANYHOW) -> RunState:
+    """`appending.append`, and the artifacts among the events become known by their ids."""
+    run = appending.append(tx, run_id, facts, guard)
+    scope = reading.Scope(run.tenant_id, run.project_id)
+    for fact in facts:
+        if isinstance(fact.body, ArtifactStored):
+            add_artifact(tx, scope, run_id, fact.body, run.updated)
+    return run

@@ -118,6 +118,7 @@ class PhaseOrder(_message.Message):
     FUNCTION_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     KNOWN_COMPLETE_FIELD_NUMBER: _builtins.int
+    COMPONENT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its name."""
     function: _builtins.str
@@ -126,6 +127,8 @@ class PhaseOrder(_message.Message):
     """Rises when the function's files or results change their meaning, so that older checkpoints do not count."""
     known_complete: _builtins.bool
     """The log already says that it is complete."""
+    component: _builtins.str
+    """What its log lines call their origin."""
     def __init__(
         self,
         *,
@@ -133,10 +136,11 @@ class PhaseOrder(_message.Message):
         function: _builtins.str = ...,
         version: _builtins.int = ...,
         known_complete: _builtins.bool = ...,
+        component: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["function", b"function", "known_complete", b"known_complete", "name", b"name", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["component", b"component", "function", b"function", "known_complete", b"known_complete", "name", b"name", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

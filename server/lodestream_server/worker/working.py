@@ -1,0 +1,204 @@
+"""Working through a run: phase after phase, keeping what an earlier attempt finished, leaving a checkpoint after each.
+
+Everything a phase said is sent before its end, and its end travels in one report with its artifacts: they become
+durable together.
+"""
+
+import errno
+import hashlib
+import importlib
+import shutil
+import threading
+import time
+import traceback
+from pathlib import Path
+from typing import cast
+
+import orjson
+
+from lodestream import __version__
+from lodestream_server.runs.bodies import ArtifactStored, PhaseCompleted, PhaseStarted
+from lodestream_server.worker import checkpoint
+from lodestream_server.worker.checkpoint import Manifest, Parameters
+from lodestream_server.worker.live_phase import LivePhase, Published, plain
+from lodestream_server.worker.pulse import Sampler
+from lodestream_server.worker.reporter import Reporter
+from lodestream_server.worker.v1 import worker_pb2 as wire
+from lodestream_server.workloads.phase import BadInput, Cancelled, DatasetFile, Finished, PhaseFunction
+
+
+class Work:
+    """One assignment. `run` returns how it ended and raises nothing."""
+
+    def __init__(self, order: wire.Assignment, reporter: Reporter, sampler: Sampler, stop: threading.Event) -> None:
+        self._order = order
+        self._reporter = reporter
+        self._sampler = sampler
+        self._stop = stop
+        self._folder = Path(order.folder)
+        self._finished: dict[str, Finished] = {}
+        self._chain: list[str] = [_identity(order)]
+        #: The phase at work, for samples and faults.
+        self.phase = ""
+
+    def run(self) -> wire.Ended:
+        """Works through the phases."""
+        try:
+            for number, order in enumerate(self._order.phases, start=1):
+                self.phase = order.name
+                if not self._keep(number, order):
+                    self._work(number, order)
+            return wire.Ended(completed=wire.Completed())
+        except Cancelled:
+            self._reporter.flush()
+            return wire.Ended(stopped=wire.Stopped())
+        except BaseException as fault:  # whatever it was, the run must hear of it
+            self._reporter.flush()
+            return wire.Ended(failed=_failure(fault, self.phase))
+        finally:
+            self._reporter.pull_from(list)
+            shutil.rmtree(self._folder / "scratch", ignore_errors=True)
+
+    def _keep(self, number: int, order: wire.PhaseOrder) -> bool:
+        final = self._final(number, order)
+        manifest = checkpoint.kept(final)
+        parameters = Parameters(orjson.loads(self._order.parameters))
+        if manifest is None or not manifest.fits(order.function, order.version, self._inputs(), parameters):
+            return False
+        self._note(manifest, final)
+        if not order.known_complete:
+            ended = PhaseCompleted(order.name, manifest.duration_s, manifest.results, manifest.records, kept=True)
+            self._reporter.flush(PhaseStarted(order.name, number), *manifest.artifacts, ended)
+        return True
+
+    def _work(self, number: int, order: wire.PhaseOrder) -> None:
+        final = self._final(number, order)
+        partial = final.with_name(f"{final.name}.{self._order.epoch}.partial")
+        scratch = self._folder / "scratch" / final.name
+        _clear(final.parent, final.name)
+        for folder in (partial, scratch):
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+        parameters = Parameters(orjson.loads(self._order.parameters))
+        phase = self._phase(order, parameters, partial, scratch)
+        self._reporter.flush(PhaseStarted(order.name, number))
+        self._reporter.pull_from(phase.latest)
+        begin = time.monotonic()
+        phase.check()
+        results = plain(_function(order.function)(phase) or {})
+        phase.check()
+        took = round(time.monotonic() - begin, 3)
+        files = checkpoint.inventory(partial)
+        manifest = Manifest(
+            phase=order.name,
+            function=order.function,
+            version=order.version,
+            program=__version__,
+            inputs=self._inputs(),
+            parameters=parameters.prints(sorted(parameters.read)),
+            files=files,
+            results=results,
+            duration_s=took,
+            artifacts=tuple(self._artifact(final, phase, item, files) for item in phase.published),
+            records=phase.done,
+        )
+        checkpoint.commit(partial, final, manifest)
+        shutil.rmtree(scratch, ignore_errors=True)
+        self._note(manifest, final)
+        sample = self._sampler.sample(order.name)
+        ended = PhaseCompleted(order.name, took, results, phase.done)
+        self._reporter.flush(sample, *manifest.artifacts, ended)
+        self._reporter.pull_from(list)
+
+    def _phase(self, order: wire.PhaseOrder, parameters: Parameters, partial: Path, scratch: Path) -> LivePhase:
+        return LivePhase(
+            name=order.name,
+            component=order.component,
+            parameters=parameters,
+            dataset=_dataset(self._order),
+            out=partial,
+            scratch=scratch,
+            memory_bytes=self._order.memory_bytes,
+            run_name=self._order.run_name,
+            finished=self._finished,
+            stop=self._stop,
+            reporter=self._reporter,
+        )
+
+    def _artifact(
+        self, final: Path, phase: LivePhase, item: Published, files: tuple[checkpoint.StoredFile, ...]
+    ) -> ArtifactStored:
+        relative = item.path.resolve().relative_to(phase.out.resolve()).as_posix()
+        stored = {file.path: file for file in files}.get(relative)
+        if stored is None:
+            raise FileNotFoundError(f"the phase published {relative}, but did not write it")
+        identity = hashlib.sha256(f"{self._order.run_id}/{phase.name}/{relative}".encode()).hexdigest()
+        return ArtifactStored(
+            # From what it is, so that a phase that is kept or run again names the same file alike.
+            artifact_id=f"art-{identity[:32]}",
+            phase=phase.name,
+            name=item.name,
+            type=item.type,
+            path=f"phases/{final.name}/{relative}",
+            size_bytes=stored.size_bytes,
+            sha256=stored.sha256,
+            kind=item.kind,
+            format=item.path.suffix.lstrip(".").lower(),
+            description=item.description,
+            records=item.records,
+        )
+
+    def _final(self, number: int, order: wire.PhaseOrder) -> Path:
+        return self._folder / "phases" / checkpoint.folder_name(number, order.name)
+
+    def _inputs(self) -> str:
+        return checkpoint.fingerprint(self._chain)
+
+    def _note(self, manifest: Manifest, folder: Path) -> None:
+        self._chain.append(manifest.digest())
+        self._finished[manifest.phase] = Finished(manifest.phase, manifest.results, folder)
+
+
+def _identity(order: wire.Assignment) -> str:
+    if not order.HasField("dataset"):
+        return checkpoint.fingerprint(None)
+    return checkpoint.fingerprint([order.dataset.sha256, order.dataset.format, dict(order.dataset.mapping)])
+
+
+def _dataset(order: wire.Assignment) -> DatasetFile | None:
+    if not order.HasField("dataset"):
+        return None
+    given = order.dataset
+    return DatasetFile(
+        given.dataset_id,
+        given.name,
+        Path(given.path),
+        given.format,  # type: ignore[arg-type]  # one of the four words; the server checked it at upload
+        given.size_bytes,
+        dict(given.mapping),
+    )
+
+
+def _function(path: str) -> PhaseFunction:
+    module, _, name = path.partition(":")
+    return cast(PhaseFunction, getattr(importlib.import_module(module), name))
+
+
+def _clear(folder: Path, name: str) -> None:
+    for leftover in folder.glob(f"{name}.*.partial"):
+        shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _failure(fault: BaseException, phase: str) -> wire.Failed:
+    if isinstance(fault, BadInput):
+        return wire.Failed(
+            reason=fault.reason, message=str(fault), phase=phase, details=orjson.dumps(plain(fault.details))
+        )
+    if isinstance(fault, MemoryError) or type(fault).__name__ == "OutOfMemoryException":  # the latter is duckdb's
+        return wire.Failed(
+            reason="OUT_OF_MEMORY", message="The phase needed more memory than the run may use.", phase=phase
+        )
+    if isinstance(fault, OSError) and fault.errno in (errno.ENOSPC, errno.EDQUOT):
+        return wire.Failed(reason="DISK_FULL", message="No space is left on the server's disk.", phase=phase)
+    text = "".join(traceback.format_exception(fault))
+    return wire.Failed(reason="INTERNAL", phase=phase, traceback=text)

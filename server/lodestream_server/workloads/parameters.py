@@ -1,0 +1,104 @@
+"""What parameters a workload knows, and whether given ones fit: checked at submission, so that no run fails on a
+typo an hour later.
+
+Keys that are not declared are free-form and pass through. Pure; imports no mining library.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from lodestream.errors import Violation
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A known key: `kind` is text, number, whole, flag, texts, date or object; `inside` are the known keys of an
+    object."""
+
+    name: str
+    kind: str = "text"
+    required: bool = False
+    words: Sequence[str] = ()
+    at_least: float | None = None
+    at_most: float | None = None
+    inside: Sequence["Parameter"] = ()
+
+
+#: Documented for every workload: what a run asks the machine for.
+RESOURCE_ALLOCATION = Parameter(
+    "resourceAllocation",
+    "object",
+    inside=(
+        Parameter("cpuUnits", "number", at_least=0.1, at_most=1024),
+        Parameter("memoryGB", "number", at_least=0.1, at_most=65536),
+        Parameter("priority", words=("Low", "Normal", "High", "Critical")),
+    ),
+)
+
+
+def violations(declared: Sequence[Parameter], given: Mapping[str, Any], path: str = "parameters") -> list[Violation]:
+    """Every known key whose value does not fit, in the order of declaration; empty when all is well. null means
+    absent."""
+    found: list[Violation] = []
+    for parameter in declared:
+        here, value = f"{path}.{parameter.name}", given.get(parameter.name)
+        if value is None:
+            if parameter.required:
+                found.append(Violation(here, "is required"))
+        elif fault := _fault(parameter, value):
+            found.append(Violation(here, fault))
+        elif isinstance(value, Mapping):
+            found += violations(parameter.inside, value, here)
+    return found
+
+
+def _fault(parameter: Parameter, value: Any) -> str | None:
+    fits, expected = _KINDS[parameter.kind]
+    if not fits(value):
+        return f"must be {expected}, not {_kind_of(value)}"
+    if parameter.required and value == "":
+        return "must not be empty"
+    if parameter.words and value not in parameter.words:
+        return f"must be one of {', '.join(parameter.words)}"
+    if parameter.at_least is not None and value < parameter.at_least:
+        return f"must be {parameter.at_least:g} or more"
+    if parameter.at_most is not None and value > parameter.at_most:
+        return f"must be {parameter.at_most:g} or less"
+    return None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_date(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and datetime.fromisoformat(value) is not None
+    except ValueError:
+        return False
+
+
+_KINDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "text": (lambda value: isinstance(value, str), "a text"),
+    "number": (_is_number, "a number"),
+    "whole": (lambda value: _is_number(value) and value == int(value), "a whole number"),
+    "flag": (lambda value: isinstance(value, bool), "true or false"),
+    "texts": (
+        lambda value: isinstance(value, list) and all(isinstance(item, str) for item in value),
+        "a list of texts",
+    ),
+    "date": (_is_date, "a date (2024-01-31) or an instant (2024-01-31T12:00:00Z)"),
+    "object": (lambda value: isinstance(value, Mapping), "an object"),
+}
+
+
+def _kind_of(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true or false"
+    if _is_number(value):
+        return "a number"
+    if isinstance(value, str):
+        return "this text"
+    return "a list" if isinstance(value, list) else "an object"

@@ -1,0 +1,173 @@
+"""Datasets: uploaded in constant memory, described in another process, listed, deleted when nobody needs them.
+
+A dataset exists once its record is committed; until then its bytes are an upload that a crash or an error sweeps away.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self, cast
+
+from lodestream.errors import BadDataset, DatasetNotFound, InvalidField, UploadTooLarge, Violation
+from lodestream_server.engine.clock import Clock
+from lodestream_server.engine.ids import Ids
+from lodestream_server.executors.describing import Describer
+from lodestream_server.store.files import Incoming
+from lodestream_server.store.paging import Page, PageRequest
+from lodestream_server.store.reading import Scope
+from lodestream_server.store.records import (
+    Dataset,
+    add_dataset,
+    find_dataset,
+    page_of_datasets,
+    remove_dataset,
+)
+from lodestream_server.store.store import Store
+from lodestream_server.workloads.phase import DatasetFile
+
+Format = Literal["csv", "xes", "xes.gz", "parquet"]
+_FORMATS: tuple[Format, ...] = ("csv", "xes", "xes.gz", "parquet")
+_GZIP, _PARQUET = b"\x1f\x8b", b"PAR1"
+
+
+@dataclass(frozen=True, slots=True)
+class NewDataset:
+    """A dataset to be. `mapping` as in `DatasetFile`; no `format`: from the content and the file's name."""
+
+    scope: Scope
+    name: str
+    file_name: str = ""
+    mapping: Mapping[str, str] = field(default_factory=dict)
+    created_by: str = ""
+    format: str | None = None
+    #: What the caller says the size will be; too large a one is refused before the first byte.
+    declared_bytes: int | None = None
+
+
+class Upload:
+    """An upload under way. As a context manager it is abandoned unless finished."""
+
+    def __init__(self, new: NewDataset, dataset_id: str, incoming: Incoming, datasets: "Datasets") -> None:
+        self.dataset_id = dataset_id
+        self._new = new
+        self._incoming = incoming
+        self._datasets = datasets
+        self._over = False
+
+    async def write(self, chunk: bytes) -> None:
+        """Adds a chunk. Raises UploadTooLarge, DiskFull."""
+        await self._incoming.write(chunk)
+
+    async def finish(self) -> Dataset:
+        """The stored dataset, described. Raises BadDataset, DiskFull; then nothing is kept."""
+        try:
+            return await self._datasets.keep(self._new, self.dataset_id, self._incoming)
+        finally:
+            self._over = True
+            await self._incoming.abandon()
+
+    async def abandon(self) -> None:
+        """Forgets what came; harmless when it is over."""
+        if not self._over:
+            self._over = True
+            await self._incoming.abandon()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.abandon()
+
+
+class Datasets:
+    """The datasets of one store."""
+
+    def __init__(self, store: Store, describer: Describer, clock: Clock, ids: Ids, largest_bytes: int) -> None:
+        self._store = store
+        self._describer = describer
+        self._clock = clock
+        self._ids = ids
+        self._largest = largest_bytes
+
+    async def upload(self, new: NewDataset) -> Upload:
+        """Begins an upload. Raises InvalidField, UploadTooLarge, DiskFull."""
+        if not new.name.strip():
+            raise InvalidField.of(Violation("dataset_name", "is required"))
+        if new.format is not None and new.format not in _FORMATS:
+            raise InvalidField.of(Violation("format", f"must be one of {', '.join(_FORMATS)}"))
+        if new.declared_bytes is not None and new.declared_bytes > self._largest:
+            raise UploadTooLarge(f"The upload is larger than the {self._largest} bytes this server accepts.")
+        dataset_id = self._ids.new(self._clock.now())
+        return Upload(new, dataset_id, self._store.files.begin_upload(dataset_id, self._largest), self)
+
+    async def keep(self, new: NewDataset, dataset_id: str, incoming: Incoming) -> Dataset:
+        """Makes a dataset of a complete upload; called by it."""
+        if incoming.size_bytes == 0:
+            raise BadDataset("The file is empty.", details={"cause": "EMPTY_FILE"})
+        sha256 = await incoming.finish()
+        format_ = cast(Format, new.format) if new.format else _sniff(incoming.path, new.file_name)
+        file = DatasetFile(dataset_id, new.name, incoming.path, format_, incoming.size_bytes, dict(new.mapping))
+        description = await self._describer.describe(file)
+        detected = description.pop("mapping", None) or {}
+        dataset = Dataset(
+            dataset_id=dataset_id,
+            tenant_id=new.scope.tenant_id,
+            project_id=new.scope.project_id,
+            name=new.name,
+            file_name=new.file_name,
+            format=format_,
+            size_bytes=incoming.size_bytes,
+            sha256=sha256,
+            created=self._clock.now(),
+            created_by=new.created_by,
+            mapping=_merged(detected, new.mapping),
+            description=description,
+        )
+        self._store.files.keep_dataset(incoming.path, dataset_id)
+        try:
+            return await self._store.write(lambda tx: add_dataset(tx, dataset))
+        except BaseException:
+            self._store.files.drop_dataset(dataset_id)
+            raise
+
+    async def get(self, scope: Scope, dataset_id: str) -> Dataset:
+        """The dataset. Raises DatasetNotFound."""
+        found = await self._store.read(lambda db: find_dataset(db, scope, dataset_id))
+        if found is None:
+            raise DatasetNotFound
+        return found
+
+    async def list(self, scope: Scope, page: PageRequest) -> Page[Dataset]:
+        """A page, newest first."""
+        return await self._store.read(lambda db: page_of_datasets(db, scope, page))
+
+    async def delete(self, scope: Scope, dataset_id: str) -> Dataset:
+        """Forgets the dataset and its bytes. Raises DatasetNotFound, DatasetInUse."""
+        dataset = await self._store.write(lambda tx: remove_dataset(tx, scope, dataset_id))
+        self._store.files.drop_dataset(dataset_id)
+        return dataset
+
+
+def _merged(detected: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, str]:
+    found = {key: str(value) for key, value in detected.items() if value is not None}
+    return found | {key: value for key, value in given.items() if value}
+
+
+def _sniff(path: Path, file_name: str) -> Format:
+    """The format by content; the name decides only what content cannot."""
+    with open(path, "rb") as file:
+        head = file.read(4096)
+    if head.startswith(_PARQUET):
+        return "parquet"
+    if head.startswith(_GZIP):
+        if re.search(r"\.csv\.gz$", file_name, re.IGNORECASE):
+            raise BadDataset("Compressed CSV is not read; upload it unpacked.", details={"cause": "UNKNOWN_FORMAT"})
+        return "xes.gz"
+    text = head.decode("utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else "latin-1", "replace").lstrip(
+        "\ufeffï»¿ \r\n\t"
+    )
+    return "xes" if text.startswith(("<?xml", "<log", "<!--", "<!DOCTYPE")) else "csv"

@@ -1,0 +1,291 @@
+"""The engine as servicers see it: typed, asynchronous, and the only way to change a run from outside.
+
+What is acknowledged is committed. Ids of other projects and ids that never were look the same. Errors are
+`lodestream.errors`.
+"""
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import orjson
+
+from lodestream.errors import ArtifactNotFound, RunNotFound, ServerDraining, UnknownDataset
+from lodestream_server.engine import estimates, intake
+from lodestream_server.engine.cancelling import Canceller
+from lodestream_server.engine.clock import Clock
+from lodestream_server.engine.datasets import Datasets
+from lodestream_server.engine.dispatcher import Dispatcher
+from lodestream_server.engine.history import History
+from lodestream_server.engine.ids import Ids, run_prefix
+from lodestream_server.engine.keys import Keys
+from lodestream_server.engine.models import CancelOrder, EngineSettings, NewRun, QueuePlace, Submission
+from lodestream_server.engine.queue import expected_starts
+from lodestream_server.engine.recovery import recover
+from lodestream_server.engine.timers import Timers
+from lodestream_server.executors.port import Executor
+from lodestream_server.runs.bodies import Json, PhaseCompleted
+from lodestream_server.runs.events import Event
+from lodestream_server.runs.state import RunState
+from lodestream_server.runs.states import RunKind, State
+from lodestream_server.store import reading
+from lodestream_server.store.appending import Fact, begin, current
+from lodestream_server.store.paging import Page, PageRequest
+from lodestream_server.store.reading import RunFilter, Scope
+from lodestream_server.store.records import Artifact, artifacts_of, find_artifact, find_dataset
+from lodestream_server.store.requests import remember, remembered
+from lodestream_server.store.store import Store
+from lodestream_server.store.writer import Transaction
+from lodestream_server.workloads.catalogue import Catalogue
+
+
+class Engine:
+    """Runs of all tenants. Make it with `opening.open_engine`; it starts there and closes when that context ends."""
+
+    def __init__(
+        self,
+        store: Store,
+        executor: Executor,
+        catalogue: Catalogue,
+        datasets: Datasets,
+        keys: Keys,
+        *,
+        settings: EngineSettings,
+        clock: Clock,
+        ids: Ids,
+    ) -> None:
+        self.datasets = datasets
+        self.keys = keys
+        self._store = store
+        self._executor = executor
+        self._catalogue = catalogue
+        self._settings = settings
+        self._clock = clock
+        self._ids = ids
+        self._history = History(store)
+        self._dispatcher = Dispatcher(store, executor, catalogue, clock, ids, settings)
+        self._canceller = Canceller(store, self._dispatcher, clock)
+        self._timers = Timers(clock, self._canceller.due)
+        self._draining = False
+
+    @property
+    def store_id(self) -> str:
+        """Identity of the store, for resume tokens."""
+        return self._store.id
+
+    @property
+    def position(self) -> int:
+        """Of the newest committed event of all runs."""
+        return self._store.position
+
+    @property
+    def clock(self) -> Clock:
+        """The engine's time."""
+        return self._clock
+
+    @property
+    def draining(self) -> bool:
+        """Whether nothing new is taken any more."""
+        return self._draining
+
+    async def start(self) -> None:
+        """Recovers what a crash left behind, then begins to work."""
+        await self._executor.open(self._dispatcher.wake)
+        self._store.listen(self._committed)
+        for run in await recover(self._store, self._clock):
+            self._seen(run)
+        self._timers.start()
+        self._dispatcher.start()
+
+    async def drain(self, grace_s: float = 30.0) -> None:
+        """Takes nothing new, lets running work end for `grace_s`, hands the rest back without costing it an attempt."""
+        self._draining = True
+        await self._dispatcher.drain(grace_s)
+
+    async def close(self) -> None:
+        """Drains without grace and closes everything; afterwards the data directory is free."""
+        await self.drain(0.0)
+        await self._timers.stop()
+        await self._executor.close()
+        await self._store.close()
+
+    async def submit(self, new: NewRun) -> Submission:
+        """A new run, committed with its first events; or the earlier one when `new.request` was sent before.
+
+        Raises InvalidField, NotBuilt, UnknownDataset, IdempotencyKeyReused, ServerDraining, DiskFull, StoreUnavailable.
+        """
+        if self._draining:
+            raise ServerDraining(retry_after_s=self._settings.grace_s)
+        spec = self._catalogue.find(new.kind, new.type)
+        intake.check(new, spec)
+        history = await self._history.of(new.type)
+        now = self._clock.now()
+        run_id = self._ids.new(now, run_prefix(new.kind))
+
+        def job(tx: Transaction) -> tuple[RunState, bool]:
+            if new.request and (known := remembered(tx, new.request)) is not None:
+                return current(tx, orjson.loads(known)), True
+            dataset = None
+            if (dataset_id := intake.dataset_id(new)) is not None:
+                dataset = find_dataset(tx.connection, new.scope, dataset_id)
+                if dataset is None:
+                    raise UnknownDataset(f"parameters.datasetId: there is no dataset {dataset_id} in this project.")
+            estimate = estimates.duration(history, dataset.size_bytes if dataset else None)
+            bodies = intake.first_bodies(new, spec, dataset, self._settings.run_memory_bytes, estimate, now)
+            run = begin(tx, run_id, [Fact(body, now) for body in bodies])
+            if new.request:
+                remember(tx, new.request, orjson.dumps(run_id), now)
+            return run, False
+
+        run, repeated = await self._store.write(job)
+        return self._submission(run, repeated)
+
+    async def get(self, scope: Scope, run_id: str, kind: RunKind | None = None) -> RunState:
+        """The run as last committed. Raises RunNotFound, also for another project's or kind's."""
+        run = await self._store.run(run_id)
+        if (run.tenant_id, run.project_id) != (scope.tenant_id, scope.project_id) or kind not in (None, run.kind):
+            raise RunNotFound
+        return run
+
+    async def list(self, scope: Scope, wanted: RunFilter, page: PageRequest) -> Page[RunState]:
+        """A page of runs, newest first. Raises InvalidField, PageBeyondWindow, BadPageToken."""
+        return await self._store.read(lambda db: reading.page_of_runs(db, scope, wanted, page))
+
+    async def counters(self, scope: Scope, kind: RunKind) -> Mapping[State, int]:
+        """How many runs of the project are in each state; every state is there."""
+        return await self._store.read(lambda db: reading.counters(db, scope, kind))
+
+    async def cancel(self, scope: Scope, run_id: str, order: CancelOrder, kind: RunKind | None = None) -> RunState:
+        """The cancelled run with its receipt, after the terminal commit; the same answer when repeated.
+
+        Raises RunNotFound; RunAlreadyEnded for a run that completed, failed or timed out.
+        """
+        await self.get(scope, run_id, kind)
+        return await self._canceller.cancel(run_id, order)
+
+    async def ended(self, scope: Scope, run_id: str) -> RunState:
+        """The run after its terminal commit; waits for it. Raises RunNotFound."""
+        await self.get(scope, run_id)
+        return await self._canceller.ended(run_id)
+
+    async def events(
+        self,
+        scope: Scope,
+        run_id: str,
+        *,
+        after: int = 0,
+        kinds: Collection[str] | None = None,
+        limit: int | None = None,
+    ) -> tuple[Event, ...]:
+        """Committed events of a run above `after`, oldest first; only these kinds, at most so many. Raises
+        RunNotFound."""
+        await self.get(scope, run_id)
+        most = -1 if limit is None else limit
+        return await self._store.read(lambda db: reading.events_of(db, run_id, after, kinds, most))
+
+    async def newest_events(self, scope: Scope, run_id: str, kinds: Collection[str], limit: int) -> tuple[Event, ...]:
+        """The newest events of these kinds, the oldest of them first. Raises RunNotFound."""
+        await self.get(scope, run_id)
+        return await self._store.read(lambda db: reading.newest_events(db, run_id, kinds, limit))
+
+    async def phase_results(self, scope: Scope, run_id: str) -> Mapping[str, Json]:
+        """What finished phases returned, by name, in order. Raises RunNotFound."""
+        await self.get(scope, run_id)
+        events = await self._store.read(lambda db: reading.results_of(db, run_id))
+        return {event.body.phase: event.body.results for event in events if isinstance(event.body, PhaseCompleted)}
+
+    async def artifacts(self, scope: Scope, run_id: str) -> tuple[Artifact, ...]:
+        """Files that the run published, in the order of their storing. Raises RunNotFound."""
+        await self.get(scope, run_id)
+        return await self._store.read(lambda db: artifacts_of(db, run_id))
+
+    async def artifact(self, scope: Scope, artifact_id: str) -> Artifact:
+        """A published file. Raises ArtifactNotFound."""
+        found = await self._store.read(lambda db: find_artifact(db, scope, artifact_id))
+        if found is None:
+            raise ArtifactNotFound
+        return found
+
+    def artifact_path(self, artifact: Artifact) -> Path:
+        """Where its content is."""
+        return self._store.files.inside_run(artifact.run_id, artifact.path)
+
+    async def tail(self, scope: Scope, run_id: str, after: int = 0) -> AsyncIterator[Event]:
+        """Every event of a run with a sequence above `after`, oldest first, then live ones as they commit.
+
+        Ends after the terminal event, so `async for` is a complete wait. To resume, pass the last sequence you saw.
+        Raises RunNotFound; CursorBeyondLog when `after` exceeds the newest sequence.
+        """
+        await self.get(scope, run_id)
+        async for event in self._store.tail(run_id, after):
+            yield event
+
+    async def batches(
+        self, scope: Scope, run_id: str, after: int = 0, *, idle_s: float | None = None
+    ) -> AsyncIterator[tuple[Event, ...]]:
+        """Like `tail`, all that waits at once; an empty batch after `idle_s` without news."""
+        await self.get(scope, run_id)
+        async for batch in self._store.batches(run_id, after, idle_s=idle_s):
+            yield batch
+
+    def store_batches(self, after: int, *, idle_s: float | None = None) -> AsyncIterator[tuple[Event, ...]]:
+        """Events of all runs with a position above `after`, in commit order, without end; () after `idle_s` without
+        news.
+
+        Raises CursorBeyondLog when `after` exceeds the newest position.
+        """
+        return self._store.everything(after, idle_s=idle_s)
+
+    async def queue(self) -> tuple[QueuePlace, ...]:
+        """All queued runs in the order of their turns."""
+        order = self._dispatcher.in_order()
+        runs = {waiting.run_id: await self._store.run(waiting.run_id) for waiting in order}
+        durations = {run_id: estimates.middle_s(run.estimate) for run_id, run in runs.items()}
+        starts = expected_starts(order, durations, self._remaining_s(), self._dispatcher.seats, self._clock.now())
+        return tuple(
+            QueuePlace(runs[waiting.run_id], position, starts.get(waiting.run_id))
+            for position, waiting in enumerate(order, start=1)
+        )
+
+    async def queue_place(self, run_id: str) -> QueuePlace | None:
+        """A queued run's place; None when it does not wait in the queue."""
+        return next((place for place in await self.queue() if place.run.run_id == run_id), None)
+
+    def at_work(self) -> Sequence[RunState]:
+        """Runs in seats, of all tenants."""
+        return self._dispatcher.at_work()
+
+    @property
+    def seats(self) -> int:
+        """How many runs can be at work at once."""
+        return self._dispatcher.seats
+
+    def _submission(self, run: RunState, repeated: bool) -> Submission:
+        order = self._dispatcher.in_order()
+        position = next((place for place, waiting in enumerate(order, start=1) if waiting.run_id == run.run_id), None)
+        middle = estimates.middle_s(run.estimate)
+        start = run.scheduled_at if run.state is State.SCHEDULED else None
+        if position is not None:
+            durations = {waiting.run_id: middle for waiting in order}
+            starts = expected_starts(order, durations, self._remaining_s(), self._dispatcher.seats, self._clock.now())
+            start = starts.get(run.run_id)
+        cost = estimates.cost_usd(self._settings, run.resources, middle)
+        return Submission(run, repeated, position, start, run.estimate, cost)
+
+    def _remaining_s(self) -> Sequence[float | None]:
+        now = self._clock.now()
+        return [_remaining(run, (now - (run.attempt_started or now)) / timedelta(seconds=1)) for run in self.at_work()]
+
+    def _committed(self, _events: Sequence[Event], changed: Sequence[RunState]) -> None:
+        for run in changed:
+            self._seen(run)
+
+    def _seen(self, run: RunState) -> None:
+        self._dispatcher.seen(run)
+        self._timers.seen(run)
+        self._history.seen(run)
+
+
+def _remaining(run: RunState, elapsed_s: float) -> float | None:
+    middle = estimates.middle_s(run.estimate)
+    return None if middle is None else max(0.0, middle - elapsed_s)

@@ -1,0 +1,85 @@
+"""From a request to a run's first events. Pure: checks the parameters against the workload and works out the time
+limits."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+
+from lodestream.errors import InvalidField, Violation
+from lodestream_server.engine.models import NewRun
+from lodestream_server.runs.bodies import Body, PhasePlan, Queued, Range, Resources, Scheduled, Submitted
+from lodestream_server.runs.states import RunKind
+from lodestream_server.store.records import Dataset
+from lodestream_server.workloads.catalogue import WorkloadSpec
+from lodestream_server.workloads.parameters import violations
+
+#: Parameters are part of every folded state; data belongs into datasets.
+LARGEST_PARAMETERS = 64 * 1024
+
+
+def check(new: NewRun, spec: WorkloadSpec) -> None:
+    """Raises InvalidField with every field at fault."""
+    found = violations(spec.parameters, new.parameters)
+    if new.timeout_s is not None and new.timeout_s <= 0:
+        found.append(Violation("timeout", "must be more than 0"))
+    for name, value in (("parameters", new.parameters), ("extras", new.extras)):
+        if len(orjson.dumps(value)) > LARGEST_PARAMETERS:
+            found.append(Violation(name, f"must not exceed {LARGEST_PARAMETERS} bytes as JSON"))
+    if found:
+        raise InvalidField.of(*found)
+
+
+def dataset_id(new: NewRun) -> str | None:
+    """The dataset that the parameters name."""
+    value = new.parameters.get("datasetId")
+    return value if isinstance(value, str) and value else None
+
+
+def first_bodies(
+    new: NewRun,
+    spec: WorkloadSpec,
+    dataset: Dataset | None,
+    run_memory_bytes: int,
+    estimate: Range | None,
+    now: datetime,
+) -> Sequence[Body]:
+    """Submitted, and what the run waits for first."""
+    scheduled_at = new.scheduled_at if new.scheduled_at and new.scheduled_at > now else None
+    submitted = Submitted(
+        tenant_id=new.scope.tenant_id,
+        project_id=new.scope.project_id,
+        kind=new.kind,
+        type=new.type,
+        name=new.name or new.type,
+        phases=tuple(PhasePlan(phase.name, phase.weight) for phase in spec.phases),
+        description=new.description,
+        priority=new.priority,
+        submitted_by=new.submitted_by,
+        parameters=dict(new.parameters),
+        dataset_id=dataset.dataset_id if dataset else None,
+        size_bytes=dataset.size_bytes if dataset else None,
+        resource=new.resource,
+        resources=_resources(new.parameters, spec, run_memory_bytes),
+        timeout_s=new.timeout_s,
+        scheduled_at=scheduled_at,
+        deadline=_deadline(new, scheduled_at or now, now),
+        estimate=estimate,
+        extras=dict(new.extras),
+    )
+    return submitted, Scheduled(scheduled_at) if scheduled_at else Queued()
+
+
+def _deadline(new: NewRun, begins: datetime, now: datetime) -> datetime | None:
+    if new.timeout_s is None:
+        return None
+    # Documented: an operation's limit counts from submission; a job's cannot begin before the job may.
+    return (now if new.kind is RunKind.OPERATION else begins) + timedelta(seconds=new.timeout_s)
+
+
+def _resources(parameters: Mapping[str, Any], spec: WorkloadSpec, run_memory_bytes: int) -> Resources:
+    asked = parameters.get("resourceAllocation") or {}
+    gigabytes = asked.get("memoryGB")
+    memory = int(gigabytes * 10**9) if gigabytes else spec.memory_bytes or run_memory_bytes
+    return Resources(float(asked.get("cpuUnits") or spec.cpu_units), memory)

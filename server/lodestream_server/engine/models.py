@@ -1,0 +1,92 @@
+"""What callers hand to the engine and get from it, beside the folded state itself."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from lodestream_server.runs.bodies import Range, ResourceRef
+from lodestream_server.runs.state import RunState
+from lodestream_server.runs.states import Priority, RunKind
+from lodestream_server.store.reading import Scope
+from lodestream_server.store.requests import RequestId
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """How the engine is set up; sizes in bytes, times in seconds."""
+
+    #: Runs at work at once; also the number of worker processes.
+    seats: int = 2
+    #: Memory a run may use when it does not say; 0: the machine's, shared between the seats.
+    run_memory_bytes: int = 0
+    largest_upload_bytes: int = 20 * 10**9
+    #: From the flag to SIGKILL.
+    grace_s: float = 5.0
+    #: Silence after which a worker counts as hung.
+    lease_s: float = 15.0
+    #: A run that killed this many workers is not given another.
+    poison_limit: int = 3
+    #: Name of this machine in answers; workers are numbered after it.
+    node: str = "worker-node"
+    #: US dollars; without both there are no costs in answers.
+    price_cpu_hour: float | None = None
+    price_gb_hour: float | None = None
+    #: Environment of worker processes beyond the few harmless names they are given.
+    worker_environment: Mapping[str, str] = field(default_factory=dict)
+    #: "module:function" that describes an uploaded dataset, in a process of its own.
+    describe: str = "lodestream_server.workloads.mining.describe:describe"
+    describe_timeout_s: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class NewRun:
+    """A run to be. `parameters` and `extras` are JSON values. No `name`: the type's. `scheduled_at` in the past
+    means now."""
+
+    scope: Scope
+    kind: RunKind
+    type: str
+    name: str = ""
+    description: str = ""
+    priority: Priority = Priority.NORMAL
+    submitted_by: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    resource: ResourceRef | None = None
+    timeout_s: float | None = None
+    scheduled_at: datetime | None = None
+    #: Callbacks, notifications, retryPolicy … as submitted.
+    extras: Mapping[str, Any] = field(default_factory=dict)
+    #: The caller's id for this one effect: a second send gives the same run.
+    request: RequestId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What a submission gave. `repeated`: the run was there already. Estimates are absent without history."""
+
+    run: RunState
+    repeated: bool = False
+    queue_position: int | None = None
+    estimated_start: datetime | None = None
+    estimate: Range | None = None
+    estimated_cost_usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CancelOrder:
+    """How to cancel: `force` skips the flag and SIGTERM; `preserve` keeps what finished phases produced."""
+
+    by: str = ""
+    reason: str = ""
+    force: bool = False
+    preserve: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class QueuePlace:
+    """A waiting run's place, counted from 1 over all tenants, and when its turn should come if that can be known."""
+
+    run: RunState
+    position: int
+    estimated_start: datetime | None = None

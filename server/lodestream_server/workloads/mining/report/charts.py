@@ -1,0 +1,199 @@
+"""Charts of the report as SVG texts, drawn by Vega-Lite. The only module that knows vl-convert.
+
+Data are rows computed before; the charts load nothing and run nothing when shown.
+"""
+
+import re
+from datetime import date
+from typing import Any
+
+import polars as pl
+import vl_convert
+from lodestream_server.workloads.mining.report.shapes import FONT, INK, MUTED, SLOW
+from lodestream_server.workloads.mining.throughput import by_day
+from lodestream_server.workloads.phase import Json
+
+_WIDTH, _HEIGHT = 520, 210
+_BLUE, _SOFT = "#2f6fb0", "#9fc1e3"
+_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+#: Days, weeks or months: the finest grain that needs no more than about this many points.
+_POINTS = 190
+
+#: Seconds per unit of the cycle-time axis, by the length of the axis.
+_UNITS = (
+    (86_400 * 730, 31_557_600, "years"),
+    (86_400 * 3, 86_400, "days"),
+    (3_600 * 2, 3_600, "hours"),
+    (120, 60, "minutes"),
+)
+
+
+def cycle_times(results: Json) -> str | None:
+    """Distribution of cycle times with median and 90th percentile; None when all cases take no time."""
+    bars = results.get("distribution")
+    if not bars:
+        return None
+    end = bars["barSeconds"] * len(bars["cases"])
+    size, unit = next(((size, unit) for bound, size, unit in _UNITS if end >= bound), (1, "seconds"))
+    width = bars["barSeconds"] / size
+    rows = [{"low": i * width, "high": (i + 1) * width, "cases": n} for i, n in enumerate(bars["cases"])]
+    marks = [
+        {"at": results[key] / size, "label": label}
+        for key, label in (("medianSeconds", "median"), ("p90Seconds", "90 %"))
+        if results[key] <= end
+    ]
+    axis = {"title": f"Cycle time ({unit})"}
+    layers: list[Json] = [
+        {
+            "data": {"values": rows},
+            "mark": {"type": "bar", "color": _SOFT, "stroke": "white", "strokeWidth": 0.6, "binSpacing": 0},
+            "encoding": {
+                "x": {
+                    "field": "low",
+                    "type": "quantitative",
+                    "axis": axis,
+                    "scale": {"nice": False, "domain": [0, end / size]},
+                },
+                "x2": {"field": "high"},
+                "y": {"field": "cases", "type": "quantitative", "axis": {"title": "Cases"}},
+                "y2": {"datum": 0},
+            },
+        },
+        {
+            "data": {"values": marks},
+            "mark": {"type": "rule", "color": SLOW, "strokeWidth": 1.6},
+            "encoding": {"x": {"field": "at", "type": "quantitative"}},
+        },
+        {
+            "data": {"values": marks},
+            "mark": {
+                "type": "text",
+                "align": "left",
+                "dx": 4,
+                "baseline": "top",
+                "color": SLOW,
+                "fontWeight": 600,
+                "y": 2,
+            },
+            "encoding": {"x": {"field": "at", "type": "quantitative"}, "text": {"field": "label"}},
+        },
+    ]
+    return _svg({"layer": layers, "width": _WIDTH, "height": _HEIGHT})
+
+
+def over_time(hours: pl.DataFrame) -> str:
+    """Cases started and finished over time, per day, week or month."""
+    days = by_day(hours)
+    first, last = _span(days)
+    every, name = _grain((last - first).days + 1)
+    counts = (
+        days.with_columns(pl.col("day").cast(pl.Datetime("us")))
+        .sort("day")
+        .group_by_dynamic("day", every=every)
+        .agg(pl.col("started", "finished").sum())
+        .upsample("day", every=every)
+        .with_columns(pl.col("started", "finished").fill_null(0))
+    )
+    rows = [
+        {"day": f"{day:%Y-%m-%d}T00:00:00Z", "cases": n, "kind": kind}
+        for day, started, finished in counts.iter_rows()
+        for kind, n in (("started", started), ("finished", finished))
+    ]
+    date_format = "%d %b %Y" if every == "1d" else "%Y" if every == "1y" else "%b %Y"
+    scale = {"domain": ["started", "finished"], "range": [_BLUE, SLOW]}
+    spec = {
+        "data": {"values": rows},
+        "mark": {
+            "type": "line",
+            "interpolate": "monotone" if len(counts) > 2 else "linear",
+            "strokeWidth": 1.8,
+            "point": len(counts) <= 3,
+        },
+        "encoding": {
+            "x": {
+                "field": "day",
+                "type": "temporal",
+                "scale": {"type": "utc"},
+                "axis": {"title": None, "labelOverlap": True, "format": date_format, "tickCount": 7},
+            },
+            "y": {"field": "cases", "type": "quantitative", "axis": {"title": f"Cases per {name}"}},
+            "color": {"field": "kind", "type": "nominal", "scale": scale, "legend": {"title": None, "orient": "top"}},
+        },
+    }
+    return _svg({**spec, "width": _WIDTH, "height": _HEIGHT - 10})
+
+
+def by_weekday(hours: pl.DataFrame) -> str:
+    """Events by weekday and hour (UTC) as a heat map."""
+    counts = hours.group_by(weekday=pl.col("hour").dt.weekday(), clock=pl.col("hour").dt.hour()).agg(
+        pl.col("events").sum()
+    )
+    found = {(weekday, clock): n for weekday, clock, n in counts.iter_rows()}
+    rows = [
+        {"weekday": name, "hour": hour, "events": found.get((number, hour), 0)}
+        for number, name in enumerate(_WEEKDAYS, start=1)
+        for hour in range(24)
+    ]
+    spec = {
+        "data": {"values": rows},
+        "mark": {"type": "rect", "stroke": "white", "strokeWidth": 1},
+        "encoding": {
+            "x": {"field": "hour", "type": "ordinal", "axis": {"title": "Hour of day (UTC)", "labelAngle": 0}},
+            "y": {"field": "weekday", "type": "ordinal", "sort": list(_WEEKDAYS), "axis": {"title": None}},
+            "color": {
+                "field": "events",
+                "type": "quantitative",
+                "scale": {"range": ["#eef4fa", "#18548f"], "domainMin": 0},
+                "legend": {"title": "Events", "gradientLength": 130},
+            },
+        },
+    }
+    return _svg({**spec, "width": _WIDTH - 60, "height": 170})
+
+
+def _span(days: pl.DataFrame) -> tuple[date, date]:
+    ordered = days["day"].sort().to_list()
+    return ordered[0], ordered[-1]
+
+
+def _grain(days: int) -> tuple[str, str]:
+    if days <= _POINTS:
+        return "1d", "day"
+    return ("1w", "week") if days <= 7 * _POINTS else ("1mo", "month") if days <= 31 * 2 * _POINTS else ("1y", "year")
+
+
+def _svg(spec: Json) -> str:
+    """The drawing, with ids of its own so that several can stand in one page."""
+    svg = vl_convert.vegalite_to_svg({**spec, "background": "white", "config": _config(), "padding": 4})
+    return str(svg)
+
+
+def _config() -> dict[str, Any]:
+    text = {
+        "labelFont": FONT,
+        "titleFont": FONT,
+        "labelColor": MUTED,
+        "titleColor": MUTED,
+        "titleFontWeight": 500,
+        "labelFontSize": 11,
+        "titleFontSize": 11,
+    }
+    axis = {**text, "gridColor": "#e7ecf1", "domainColor": "#b8c4d0", "tickColor": "#b8c4d0"}
+    return {
+        "font": FONT,
+        "axis": axis,
+        "legend": text,
+        "text": {"font": FONT, "fontSize": 11, "color": INK},
+        "view": {"stroke": None},
+    }
+
+
+def as_pdf(svg: str) -> bytes:
+    """A drawing as a PDF of one page in its own size."""
+    return bytes(vl_convert.svg_to_pdf(svg))
+
+
+def unique_ids(svg: str, prefix: str) -> str:
+    """Every id of a drawing with a prefix, and the references to it."""
+    return re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{prefix}-", svg)

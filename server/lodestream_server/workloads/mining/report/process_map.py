@@ -1,0 +1,295 @@
+"""The process map as SVG: boxes for activities, arrows for steps, both by frequency; bottlenecks stand out; a legend
+says what is what.
+
+Reads like a printed page: nothing moves, nothing is hidden behind a click. All texts are escaped, the picture loads
+nothing.
+"""
+
+import math
+from dataclasses import dataclass
+from xml.sax.saxutils import escape
+
+from lodestream_server.workloads.mining import spoken
+from lodestream_server.workloads.mining.report import fit, labels, shapes
+from lodestream_server.workloads.mining.report.layout import Box, Layout, Link, Point, layout
+from lodestream_server.workloads.mining.report.selection import END, START, Activity, MapContent, Step
+from lodestream_server.workloads.mining.report.shapes import tag, text
+
+NAME_SIZE, SMALL = 13.0, 11.0
+_LINE, _PAD, _BAND = 16.0, 12.0, 18.0
+_TEXT_WIDTH, _NAME_LINES, _NARROWEST = 170.0, 3, 104.0
+_MARGIN, _HEADER, _LEGEND = 28.0, 64.0, 62.0
+_MARKER = 30.0
+_LEAST_WIDTH = 860.0
+
+
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """What stands above the map."""
+
+    title: str
+    subtitle: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Node:
+    """A box with its wrapped name and the lines under it."""
+
+    activity: Activity
+    name: list[str]
+    facts: list[str]
+    band: str
+    box: Box
+
+
+def draw(content: MapContent, caption: Caption) -> str:
+    """The SVG document, without an XML declaration so that it can also stand inside an HTML page."""
+    nodes = [_node(activity) for activity in content.activities]
+    boxes = [*(node.box for node in nodes), Box(_MARKER, _MARKER, "ellipse"), Box(_MARKER, _MARKER, "ellipse")]
+    drawn = layout(boxes, [_link(step, len(nodes), content) for step in content.steps])
+    centres = _label_centres(content, boxes, drawn)
+    left, right = _sides(content, drawn, centres)
+    width = max(_LEAST_WIDTH, right - left + 2 * _MARGIN)
+    height = _HEADER + drawn.height + _LEGEND + 2 * _MARGIN
+    shift = (width - (right - left)) / 2 - left
+    body = [
+        tag("rect", width=width, height=height, fill=shapes.PAPER),
+        _header(caption, width),
+        tag("g", _graph(content, nodes, drawn, centres), transform=f"translate({shift:.1f} {_HEADER + _MARGIN:.1f})"),
+        _legend(content, _HEADER + drawn.height + 2 * _MARGIN, width),
+    ]
+    return _document("".join(body), width, height, content, caption)
+
+
+def _by_weight(content: MapContent) -> list[int]:
+    """The steps in the order of drawing: rare first, bottlenecks last, so that what matters lies on top."""
+    return sorted(range(len(content.steps)), key=lambda i: (content.steps[i].bottleneck, content.steps[i].count))
+
+
+def _label_centres(content: MapContent, boxes: list[Box], drawn: Layout) -> list[Point]:
+    outlines = [
+        (x - box.width / 2, y - box.height / 2, x + box.width / 2, y + box.height / 2)
+        for box, (x, y) in zip(boxes, drawn.centres, strict=True)
+    ]
+    sizes = [_label_size(step) for step in content.steps]
+    return labels.place(sizes, drawn.routes, outlines, reversed(_by_weight(content)))
+
+
+def _sides(content: MapContent, drawn: Layout, centres: list[Point]) -> tuple[float, float]:
+    """Leftmost and rightmost x of boxes, arrows and labels."""
+    halves = [_label_size(step)[0] / 2 for step in content.steps]
+    left = min((x - half for (x, _), half in zip(centres, halves, strict=True)), default=0.0)
+    right = max((x + half for (x, _), half in zip(centres, halves, strict=True)), default=0.0)
+    return min(0.0, left), max(drawn.width, right)
+
+
+def _document(body: str, width: float, height: float, content: MapContent, caption: Caption) -> str:
+    labels = (
+        f'<title id="process-map-title">{escape(fit.clean(caption.title))}</title>'
+        f'<desc id="process-map-desc">{escape(fit.clean(_description(content)))}</desc>'
+    )
+    return tag(
+        "svg",
+        labels + body,
+        xmlns="http://www.w3.org/2000/svg",
+        viewBox=f"0 0 {width:.0f} {height:.0f}",
+        width=f"{width:.0f}",
+        height=f"{height:.0f}",
+        role="img",
+        aria_labelledby="process-map-title process-map-desc",
+        font_family=shapes.FONT,
+    )
+
+
+def _description(content: MapContent) -> str:
+    most = ", ".join(fit.clean(activity.name)[:60] for activity in content.activities[:5])
+    slow = ", ".join(fit.clean(activity.name)[:60] for activity in content.activities if activity.bottleneck)
+    return (
+        f"Directed graph of a process from start to end. {_shown(content)}. Most frequent activities: {most}. "
+        f"Bottlenecks: {slow or 'none'}. The tables of the report hold all rows."
+    )
+
+
+def _shown(content: MapContent) -> str:
+    return (
+        f"Shown are {len(content.activities):,} of {content.all_activities:,} activities and "
+        f"{content.inner_steps:,} of {content.all_steps:,} transitions, "
+        f"which cover {spoken.percent(content.covered)} of all steps"
+    )
+
+
+def _node(activity: Activity) -> _Node:
+    name = fit.wrap(activity.name, NAME_SIZE, _TEXT_WIDTH, _NAME_LINES, bold=True)
+    facts = [f"{spoken.count(activity.count)} ×"]
+    if activity.median_service is not None:
+        facts[0] += f" · works {spoken.short_duration(activity.median_service)}"
+    band = f"{spoken.percent(activity.waiting_share)} of all waiting" if activity.bottleneck else ""
+    widest = max(
+        *(fit.width(line, NAME_SIZE, bold=True) for line in name),
+        *(fit.width(fact, SMALL) for fact in facts),
+        fit.width(band, SMALL, bold=True),
+    )
+    height = _LINE * (len(name) + len(facts)) + _PAD + (_BAND if band else 0.0)
+    return _Node(activity, name, facts, band, Box(max(_NARROWEST, widest + 2 * _PAD), height))
+
+
+def _part(count: int, content: MapContent) -> float:
+    """Frequency between 0 and 1 on the map's scale (square root, so that rare things remain visible)."""
+    most = max((activity.count for activity in content.activities), default=1)
+    return math.sqrt(count / most) if most else 0.0
+
+
+def _thickness(step: Step, content: MapContent) -> float:
+    return 1.2 + 6.3 * math.pow(min(1.0, _part(step.count, content)), 1.3)
+
+
+def _step_label(step: Step) -> list[str]:
+    """The lines of a step's label; marked steps also tell their mean, which is what makes them a bottleneck."""
+    if step.median is None:
+        return [spoken.count(step.count)]
+    first = f"{spoken.count(step.count)} · {spoken.short_duration(step.median)}"
+    return [first, f"mean {spoken.short_duration(step.mean)}"] if step.bottleneck else [first]
+
+
+def _link(step: Step, size: int, content: MapContent) -> Link:
+    ends = {START: size, END: size + 1}
+    label = _label_size(step)
+    weight = max(1.0, 100.0 * _part(step.count, content) ** 2)
+    return Link(
+        ends.get(step.source, step.source), ends.get(step.target, step.target), weight, _thickness(step, content), label
+    )
+
+
+def _label_size(step: Step) -> tuple[float, float]:
+    lines = _step_label(step)
+    return max(fit.width(line, SMALL, bold=step.bottleneck) for line in lines) + 8, 3.0 + 13.0 * len(lines)
+
+
+def _header(caption: Caption, width: float) -> str:
+    title = fit.wrap(caption.title, 19.0, width - 2 * _MARGIN, 1, bold=True)[0]
+    subtitle = fit.wrap(caption.subtitle, 12.0, width - 2 * _MARGIN, 1)[0]
+    return text(title, _MARGIN, 36, 19, text_anchor="start", font_weight=700) + text(
+        subtitle, _MARGIN, 57, 12, text_anchor="start", fill=shapes.MUTED
+    )
+
+
+def _graph(content: MapContent, nodes: list[_Node], drawn: Layout, centres: list[Point]) -> str:
+    order = _by_weight(content)
+    arrows = "".join(_arrow(content, content.steps[i], drawn.routes[i]) for i in order)
+    names = "".join(_label(content.steps[i], centres[i]) for i in order)
+    boxes = "".join(_box(content, node, centre) for node, centre in zip(nodes, drawn.centres, strict=False))
+    return arrows + _markers(drawn, len(nodes)) + boxes + names
+
+
+def _arrow(content: MapContent, step: Step, route: tuple[tuple[float, float], ...]) -> str:
+    colour = shapes.SLOW if step.bottleneck else shapes.stroke(min(1.0, _part(step.count, content)))
+    return tag(
+        "g", shapes.tooltip(_step_tooltip(content, step)) + shapes.arrow(route, _thickness(step, content), colour)
+    )
+
+
+def _step_tooltip(content: MapContent, step: Step) -> str:
+    names = {START: "start", END: "end"}
+    source = names.get(step.source) or content.activities[step.source].name
+    target = names.get(step.target) or content.activities[step.target].name
+    times = (
+        ""
+        if step.median is None
+        else f", median {spoken.duration(step.median)}, {spoken.percent(step.share)} of all waiting"
+    )
+    return f"{source} to {target}: {spoken.count(step.count)} times{times}"
+
+
+def _label(step: Step, centre: Point) -> str:
+    (width, height), (x, y) = _label_size(step), centre
+    colour, weight = (shapes.SLOW, 700) if step.bottleneck else (shapes.INK, 400)
+    back = tag("rect", x=x - width / 2, y=y - height / 2, width=width, height=height, rx=4, fill=shapes.PAPER)
+    lines = [
+        text(line, x, y - height / 2 + 12 + 13 * i, SMALL, fill=colour, font_weight=weight)
+        for i, line in enumerate(_step_label(step))
+    ]
+    return back + "".join(lines)
+
+
+def _markers(drawn: Layout, size: int) -> str:
+    half = _MARKER / 2
+    (start_x, start_y), (end_x, end_y) = drawn.centres[size], drawn.centres[size + 1]
+    play = f"M{start_x - 4:.1f},{start_y - 6.5:.1f} l11,6.5 l-11,6.5 Z"
+    start = tag("circle", cx=start_x, cy=start_y, r=half, fill="#15803d") + tag("path", d=play, fill=shapes.PAPER)
+    end = tag("circle", cx=end_x, cy=end_y, r=half, fill="#334155") + tag(
+        "rect", x=end_x - 5.5, y=end_y - 5.5, width=11, height=11, rx=1.5, fill=shapes.PAPER
+    )
+    return tag("g", shapes.tooltip("Start of a case") + start) + tag("g", shapes.tooltip("End of a case") + end)
+
+
+def _box(content: MapContent, node: _Node, centre: tuple[float, float]) -> str:
+    colour, ink = shapes.fill(_part(node.activity.count, content))
+    width, height = node.box.width, node.box.height
+    x, y = centre[0] - width / 2, centre[1] - height / 2
+    border = {"stroke": shapes.SLOW, "stroke_width": 2.5} if node.band else {"stroke": "#7b93ad", "stroke_width": 1}
+    parts = [
+        shapes.tooltip(_node_tooltip(node.activity)),
+        tag("rect", x=x, y=y, width=width, height=height, rx=7, fill=colour, **border),
+    ]
+    baseline = y + _PAD / 2 + 12
+    for line in node.name:
+        parts.append(text(line, centre[0], baseline, NAME_SIZE, font_weight=700, fill=ink))
+        baseline += _LINE
+    for fact in node.facts:
+        parts.append(text(fact, centre[0], baseline, SMALL, fill=ink))
+        baseline += _LINE
+    if node.band:
+        parts.append(_band(node, x, y + height))
+    return tag("g", "".join(parts))
+
+
+def _band(node: _Node, x: float, bottom: float) -> str:
+    """The strip at the foot of a bottleneck's box, round where the box is round."""
+    right, top = x + node.box.width, bottom - _BAND
+    shape = (
+        f"M{x:.1f},{top:.1f} H{right:.1f} V{bottom - 7:.1f} Q{right:.1f},{bottom:.1f} {right - 7:.1f},{bottom:.1f} "
+        f"H{x + 7:.1f} Q{x:.1f},{bottom:.1f} {x:.1f},{bottom - 7:.1f} Z"
+    )
+    label = text(node.band, (x + right) / 2, bottom - 5, SMALL, fill=shapes.PAPER, font_weight=700)
+    return tag("path", d=shape, fill=shapes.SLOW) + label
+
+
+def _node_tooltip(activity: Activity) -> str:
+    service = "" if activity.median_service is None else f", median work {spoken.duration(activity.median_service)}"
+    waiting = f"{spoken.percent(activity.waiting_share)} of all waiting before it"
+    return f"{activity.name}: {spoken.count(activity.count)} times{service}, {waiting}"
+
+
+def _legend(content: MapContent, top: float, width: float) -> str:
+    y, x = top + 14, _MARGIN
+    parts = [tag("line", x1=_MARGIN, y1=top - 6, x2=width - _MARGIN, y2=top - 6, stroke="#d8dfe7")]
+    for i in range(5):
+        parts.append(
+            tag(
+                "rect",
+                x=x + i * 20,
+                y=y - 9,
+                width=20,
+                height=12,
+                fill=shapes.fill(i / 4)[0],
+                stroke="#7b93ad",
+                stroke_width="0.5",
+            )
+        )
+    parts.append(_note("rare to frequent activity", x + 108, y))
+    x += 262
+    for i, thickness in enumerate((1.5, 4.0, 7.0)):
+        line = ((x + i * 30, y - 3), (x + i * 30 + 26, y - 3))
+        parts.append(shapes.arrow(line, thickness, shapes.stroke(i / 2)))
+    parts.append(_note("rare to frequent step", x + 98, y))
+    x += 236
+    parts.append(tag("rect", x=x, y=y - 10, width=24, height=14, rx=4, fill=shapes.SLOW))
+    parts.append(_note("bottleneck: large share of all waiting", x + 32, y))
+    parts.append(_note("Label of a step: how often · median waiting before the next activity.", _MARGIN, y + 26))
+    note = fit.wrap(_shown(content) + ".", SMALL, width - 2 * _MARGIN, 1)[0]
+    parts.append(_note(note, _MARGIN, y + 44))
+    return "".join(parts)
+
+
+def _note(content: str, x: float, y: float) -> str:
+    return text(content, x, y, SMALL, text_anchor="start", fill=shapes.MUTED)

@@ -71,19 +71,22 @@ types: $(ENV) ## mypy --strict
 imports: $(ENV) ## import-linter: who may import whom
 	$(BIN)/lint-imports --no-logo
 
-contract: .venv-protos/.installed ## buf lint, and the generated files fit the protos
+contract: .venv-protos/.installed $(ENV) ## buf lint, and the generated files fit the protos
 	@mkdir -p $(dir $(IMAGE))
 	$(PROTOC) -m tools.protos --image $(IMAGE)
 	$(BIN)/buf lint $(IMAGE)
 	$(PROTOC) -m tools.protos --check
+	$(BIN)/python -m tools.openapi --image $(IMAGE) --check
 
 fmt: $(ENV) ## Put the code into the house format and mend what ruff can mend
 	@$(BIN)/ruff check --fix-only .
 	@$(BIN)/ruff format .
 
 # Every generator has a line here and its --check in `contract`; the generated files are committed.
-protos: .venv-protos/.installed ## Generate what comes from protos/ (commit the result)
+protos: .venv-protos/.installed $(ENV) ## Generate what comes from protos/ (commit the result)
 	$(PROTOC) -m tools.protos
+	$(PROTOC) -m tools.protos --image $(IMAGE)
+	$(BIN)/python -m tools.openapi --image $(IMAGE)
 
 # --- measuring and breaking --------------------------------------------------------------------------------------------------------
 

@@ -144,6 +144,30 @@ class KeyNotFound(NotFound):
     reason = "KEY_NOT_FOUND"
 
 
+class ResourceNotFound(NotFound):
+    """There is no such resource in this project."""
+
+    reason = "RESOURCE_NOT_FOUND"
+
+
+class WebhookNotFound(NotFound):
+    """There is no such webhook in this project."""
+
+    reason = "WEBHOOK_NOT_FOUND"
+
+
+class DeliveryNotFound(NotFound):
+    """The webhook has no such delivery."""
+
+    reason = "DELIVERY_NOT_FOUND"
+
+
+class SubscriptionNotFound(NotFound):
+    """The run has no such subscription."""
+
+    reason = "SUBSCRIPTION_NOT_FOUND"
+
+
 # The thing is there, but its state does not allow it.
 
 

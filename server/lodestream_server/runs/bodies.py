@@ -231,6 +231,8 @@ class Sampled:
     written_bytes: int | None = None
     io_operations: int | None = None
     threads: int | None = None
+    #: Files of the run.
+    disk_bytes: int | None = None
     phase: str = ""
 
 

@@ -6,6 +6,7 @@ import queue
 import socket
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 
 import psutil
 
@@ -42,7 +43,7 @@ class Worker:
 
     def _work(self, order: wire.Assignment) -> wire.Ended:
         limits.bound_memory(order.memory_bytes)
-        reporter, sampler = Reporter(self._send), Sampler()
+        reporter, sampler = Reporter(self._send), Sampler(Path(order.folder))
         work = Work(order, reporter, sampler, self._stop)
         threading.Thread(target=reporter.run, name="reports", daemon=True).start()
         alive = wire.FromWorker(alive=wire.Alive(run_id=order.run_id))

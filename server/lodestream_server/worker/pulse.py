@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import psutil
 
@@ -17,9 +18,10 @@ SAMPLE_EVERY_S = 2.0
 
 
 class Sampler:
-    """Measures this process and its children from the moment it is made."""
+    """Measures this process, its children and the run's folder from the moment it is made."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._me = psutil.Process()
         self._lock = threading.Lock()
         self._begin = self._before = time.monotonic()
@@ -43,6 +45,7 @@ class Sampler:
                 written_bytes=written,
                 io_operations=operations,
                 threads=self._me.num_threads(),
+                disk_bytes=self._disk_bytes(),
                 phase=phase,
             )
 
@@ -64,6 +67,13 @@ class Sampler:
             with contextlib.suppress(psutil.Error):
                 times = child.cpu_times()
                 total += times.user + times.system
+        return total
+
+    def _disk_bytes(self) -> int:
+        total = 0
+        for path in self._folder.rglob("*"):
+            with contextlib.suppress(OSError):  # renamed or removed meanwhile
+                total += path.stat().st_size if path.is_file() else 0
         return total
 
     def _io(self) -> tuple[int, int, int]:

@@ -1,0 +1,257 @@
+"""The timeline of a run: what a person would tell of it. A view: pure, from events in their order.
+
+`seconds` tells everything, `minutes` at most one progress a stage and minute, `major_events` only the edges of run
+and stages, milestones, warnings and errors. Sub-events are progress and changes of resources.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Literal
+
+from lodestream_server.runs.bodies import (
+    Blocked,
+    Cancelled,
+    CancelRequested,
+    Completed,
+    ErrorNoted,
+    Failed,
+    Json,
+    Milestone,
+    PhaseCompleted,
+    PhaseStarted,
+    Progressed,
+    Queued,
+    Requeued,
+    RetryPlanned,
+    Scheduled,
+    Started,
+    Submitted,
+    TimedOut,
+    Warned,
+)
+from lodestream_server.runs.events import Event
+from lodestream_server.runs.progress import Progress
+from lodestream_server.runs.states import PhaseStatus
+
+Granularity = Literal["seconds", "minutes", "major_events"]
+
+
+class Moment(StrEnum):
+    """What an entry tells; the names are those of the contract's TimelineEventType."""
+
+    JOB_SUBMITTED = "JOB_SUBMITTED"
+    JOB_QUEUED = "JOB_QUEUED"
+    JOB_STARTED = "JOB_STARTED"
+    STAGE_STARTED = "STAGE_STARTED"
+    STAGE_COMPLETED = "STAGE_COMPLETED"
+    MILESTONE = "MILESTONE"
+    WARNING = "WARNING"
+    ERROR = "ERROR"
+    PROGRESS = "PROGRESS"
+    RESOURCE_CHANGED = "RESOURCE_CHANGED"
+    CANCELLATION_REQUESTED = "CANCELLATION_REQUESTED"
+    RETRY_SCHEDULED = "RETRY_SCHEDULED"
+    JOB_COMPLETED = "JOB_COMPLETED"
+    JOB_FAILED = "JOB_FAILED"
+    JOB_CANCELLED = "JOB_CANCELLED"
+    JOB_TIMED_OUT = "JOB_TIMED_OUT"
+    # To come:
+    STAGE_COMPLETION = "STAGE_COMPLETION"
+    STAGE_START = "STAGE_START"
+    JOB_COMPLETION = "JOB_COMPLETION"
+
+
+#: The kinds of events that have an entry.
+KINDS = frozenset(
+    body.KIND
+    for body in (
+        Submitted,
+        Blocked,
+        Scheduled,
+        Queued,
+        Started,
+        PhaseStarted,
+        Progressed,
+        Milestone,
+        Warned,
+        ErrorNoted,
+        PhaseCompleted,
+        CancelRequested,
+        Requeued,
+        RetryPlanned,
+        Completed,
+        Failed,
+        Cancelled,
+        TimedOut,
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An entry of the timeline; `phase` is empty for what concerns the whole run."""
+
+    sequence: int
+    time: datetime
+    moment: Moment
+    description: str
+    phase: str = ""
+    details: Json = field(default_factory=dict)
+
+    @property
+    def is_sub_event(self) -> bool:
+        """Whether it is told only on request."""
+        return self.moment in (Moment.PROGRESS, Moment.RESOURCE_CHANGED)
+
+
+@dataclass(frozen=True, slots=True)
+class Upcoming:
+    """Something that should come."""
+
+    time: datetime
+    moment: Moment
+    description: str
+
+
+def entry(event: Event) -> Entry | None:
+    """What an event says on the timeline; None when nothing."""
+    told = _told(event)
+    if told is None:
+        return None
+    moment, description, phase, details = told
+    return Entry(event.sequence, event.time, moment, description, phase, details)
+
+
+def timeline(
+    events: Iterable[Event], *, granularity: Granularity = "minutes", sub_events: bool = False
+) -> tuple[Entry, ...]:
+    """The entries, oldest first."""
+    thinner = Thinner(granularity, sub_events=sub_events)
+    return tuple(here for event in events if (here := entry(event)) is not None and thinner.shows(here))
+
+
+@dataclass(slots=True)
+class Thinner:
+    """Decides entry by entry what a granularity tells; keeps the last minute told of each stage."""
+
+    granularity: Granularity = "minutes"
+    sub_events: bool = False
+    _told: dict[str, datetime] = field(default_factory=dict)
+
+    def shows(self, here: Entry) -> bool:
+        """Whether this entry is told; ask in order."""
+        if not here.is_sub_event:
+            return True
+        if not self.sub_events or self.granularity == "major_events":
+            return False
+        if self.granularity == "seconds" or here.moment is not Moment.PROGRESS:
+            return True
+        minute = here.time.replace(second=0, microsecond=0)
+        if self._told.get(here.phase) == minute:
+            return False
+        self._told[here.phase] = minute
+        return True
+
+
+def upcoming(now: datetime, view: Progress) -> tuple[Upcoming, ...]:
+    """What should come, soonest first; empty while nothing is known to compute it from."""
+    coming: list[Upcoming] = []
+    for stage in view.stages:
+        name = stage.phase.name
+        if stage.estimated_start is not None:
+            coming.append(Upcoming(stage.estimated_start, Moment.STAGE_START, f"{name} stage expected to start"))
+        if stage.estimated_end is not None and stage.phase.status is PhaseStatus.RUNNING:
+            coming.append(Upcoming(stage.estimated_end, Moment.STAGE_COMPLETION, f"{name} stage expected to complete"))
+    if view.estimated_completion is not None:
+        coming.append(Upcoming(view.estimated_completion, Moment.JOB_COMPLETION, "Job expected to complete"))
+    return tuple(replace(item, time=max(item.time, now)) for item in sorted(coming, key=lambda item: item.time))
+
+
+_Told = tuple[Moment, str, str, Json]
+
+
+def _told(event: Event) -> _Told | None:
+    match event.body:
+        case Submitted() as body:
+            details: Json = {"submittedBy": body.submitted_by, "priority": body.priority.name.capitalize()}
+            return Moment.JOB_SUBMITTED, "Job submitted", "", details
+        case Blocked(waiting_for):
+            return Moment.JOB_QUEUED, "Waiting for other runs", "", {"waitingFor": list(waiting_for)}
+        case Scheduled(at):
+            return Moment.JOB_QUEUED, "Waiting for its time", "", {"scheduledTime": at.isoformat()}
+        case Queued():
+            return Moment.JOB_QUEUED, "Waiting for a free worker", "", {}
+        case Started() as body:
+            return Moment.JOB_STARTED, _start(body), "", _allocation(body)
+        case PhaseStarted(phase, order):
+            return Moment.STAGE_STARTED, f"{phase} stage started", phase, {"stageName": phase, "stageOrder": order}
+        case Progressed() as body:
+            return _progress(body)
+        case Milestone(description, phase, details):
+            return Moment.MILESTONE, description, phase, details
+        case Warned(issue, _, phase, details):
+            return Moment.WARNING, issue, phase, details
+        case ErrorNoted(description, _, phase, details):
+            return Moment.ERROR, description, phase, details
+        case PhaseCompleted() as body:
+            return _completion(body)
+        case CancelRequested(by, reason, force):
+            details = {"cancelledBy": by, "reason": reason, "forceTermination": force}
+            return Moment.CANCELLATION_REQUESTED, "Cancellation requested", "", details
+        case Requeued(reason, message):
+            return Moment.JOB_QUEUED, message or "Back in the queue", "", {"reason": reason}
+        case RetryPlanned(at, reason, message):
+            return (
+                Moment.RETRY_SCHEDULED,
+                message or "Waiting to try again",
+                "",
+                {"at": at.isoformat(), "reason": reason},
+            )
+        case Completed():
+            return Moment.JOB_COMPLETED, "Job completed successfully", "", {}
+        case Failed(reason, message, phase):
+            return Moment.JOB_FAILED, message, phase or "", {"reason": reason}
+        case Cancelled(receipt):
+            details = {"stoppedBy": receipt.rung, "phasesKept": list(receipt.phases_kept)}
+            return Moment.JOB_CANCELLED, "Job cancelled", "", details
+        case TimedOut(timeout_s, phase):
+            return Moment.JOB_TIMED_OUT, "Job reached its time limit", phase or "", {"timeoutSeconds": timeout_s}
+        case _:
+            return None
+
+
+def _start(body: Started) -> str:
+    return "Job execution started" if body.attempt == 1 else f"Job execution started again (attempt {body.attempt})"
+
+
+def _allocation(body: Started) -> Json:
+    allocated = {
+        "cpuUnits": body.resources.cpu_units,
+        "memoryGB": round(body.resources.memory_bytes / 1e9, 2),
+        "workerNode": body.node,
+    }
+    return {"attempt": body.attempt, "executionId": body.execution_id, "resourcesAllocated": allocated}
+
+
+def _progress(body: Progressed) -> _Told:
+    done = f"{body.phase} {body.percent:.0f}% completed" if body.percent is not None else f"{body.phase} moved on"
+    details: Json = {"stageName": body.phase, "recordsProcessed": body.done}
+    if body.percent is not None:
+        details["progress"] = body.percent
+    if body.activity:
+        details["currentOperation"] = body.activity
+    if body.total is not None:
+        details["remainingRecords"] = max(0, body.total - body.done)
+    return Moment.PROGRESS, done, body.phase, details
+
+
+def _completion(body: PhaseCompleted) -> _Told:
+    took = str(timedelta(seconds=round(body.duration_s)))
+    details: Json = {"stageName": body.phase, "durationSeconds": body.duration_s}
+    if body.records is not None:
+        details["recordsProcessed"] = body.records
+    if body.kept:
+        return Moment.STAGE_COMPLETED, f"{body.phase} stage kept from an earlier attempt", body.phase, details
+    return Moment.STAGE_COMPLETED, f"{body.phase} stage completed successfully in {took}", body.phase, details

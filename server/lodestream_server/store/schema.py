@@ -117,7 +117,7 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
 
 def prepare(path: Path) -> str:
     """Creates or updates the tables; the store's id. Raises StoreTooNew and StoreDamaged, with nothing changed."""
-    connection = connect(path)
+    connection = sqlite3.connect(path, isolation_level=None)
     try:
         found = connection.execute("PRAGMA user_version").fetchone()[0]
         if found > VERSION:

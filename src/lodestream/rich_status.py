@@ -125,7 +125,7 @@ def _bounded(details: dict[str, str]) -> dict[str, str]:
 
 
 def _violations(violations: Iterable[Violation], room: int) -> list[BadRequest.FieldViolation]:
-    kept = []
+    kept: list[BadRequest.FieldViolation] = []
     for violation in violations:
         made = BadRequest.FieldViolation(field=_clip(violation.field), description=_clip(violation.description))
         room -= made.ByteSize() + 4

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import polars as pl
+
 from lodestream_server.workloads.mining.sequences import EVENTS_AT_ONCE
 from lodestream_server.workloads.mining.validated import PAIR
 

@@ -7,6 +7,7 @@ the order of the log's buckets.
 """
 
 import polars as pl
+
 from lodestream_server.workloads.mining import complexity, digests, figures
 from lodestream_server.workloads.mining.coverage import Coverage, cover
 from lodestream_server.workloads.mining.sequences import VariantCount, cases_of
@@ -149,9 +150,9 @@ def _results(
         },
         "dfgDigest": digests.dfg_digest(edges),
         "variantsDigest": digests.variants_digest(variants),
-        "activities": activities.drop("starts", "ends").head(TOP).to_dicts(),
-        "transitions": edges.head(TOP).to_dicts(),
-        "variants": _listed(variants).to_dicts(),
+        "activities": figures.listed(activities.drop("starts", "ends"), TOP),
+        "transitions": figures.listed(edges, TOP),
+        "variants": _listed(variants),
         "startActivities": _edge_of_case(activities, "starts", cases),
         "endActivities": _edge_of_case(activities, "ends", cases),
         "rowsListed": TOP,
@@ -159,13 +160,18 @@ def _results(
     }
 
 
-def _listed(variants: pl.DataFrame) -> pl.DataFrame:
-    return variants.head(TOP).with_columns(pl.col("activities").list.head(LONGEST_LISTED))
+def _listed(variants: pl.DataFrame) -> list[Json]:
+    top = variants.head(TOP)
+    names = pl.DataFrame({"variant": top["variant"], "name": top["activities"].list.head(LONGEST_LISTED)}).explode(
+        "name"
+    )
+    short = pl.DataFrame(figures.listed(names, names.height)).group_by("variant", maintain_order=True).agg("name")
+    return top.with_columns(activities=short["name"]).to_dicts()
 
 
 def _edge_of_case(activities: pl.DataFrame, column: str, cases: int) -> list[Json]:
     rows = activities.filter(pl.col(column) > 0).sort(column, "activity", descending=[True, False])
-    return rows.head(TOP).select("activity", cases=column, share=(pl.col(column) / cases).round(6)).to_dicts()
+    return figures.listed(rows.select("activity", cases=column, share=(pl.col(column) / cases).round(6)), TOP)
 
 
 #: What the words of the results mean; part of the results, so that a reader of the JSON needs no other page.

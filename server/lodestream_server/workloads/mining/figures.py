@@ -11,11 +11,16 @@ from typing import Literal
 
 import polars as pl
 
+from lodestream_server.workloads.phase import Json
+
 #: About 128 MB of (key, value) pairs.
 ROWS_AT_ONCE = 8_000_000
 
 #: Quantiles lie on the straight line between the two nearest values (as in R type 7 and NumPy's default).
 QUANTILE: Literal["linear"] = "linear"
+
+#: Characters of a name in the results, so that a few odd names cannot blow them up.
+LONGEST_TEXT = 200
 
 _NOTHING = pl.DataFrame(schema={"key": pl.UInt64, "value": pl.Int64})
 
@@ -61,6 +66,17 @@ def _figures(column: str) -> list[pl.Expr]:
         value.min().alias("min"),
         value.max().alias("max"),
     ]
+
+
+def listed(table: pl.DataFrame, rows: int) -> list[Json]:
+    """The first rows of a table for the results; texts longer than `LONGEST_TEXT` end in an ellipsis (not in files)."""
+    top = table.head(rows)
+    return top.with_columns(_short(pl.col(name)) for name, kind in top.schema.items() if kind == pl.String).to_dicts()
+
+
+def _short(text: pl.Expr) -> pl.Expr:
+    cut = text.str.head(LONGEST_TEXT - 1) + "…"
+    return pl.when(text.str.len_chars() > LONGEST_TEXT).then(cut).otherwise(text).name.keep()
 
 
 def in_seconds(*columns: str) -> list[pl.Expr]:

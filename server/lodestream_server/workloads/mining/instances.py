@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import polars as pl
+
 from lodestream_server.workloads.mining.validated import PAIR, Bucket, ValidatedLog, read
 
 Kind = Literal["intervals", "lifecycle", "instants"]

@@ -9,12 +9,16 @@ resources, resources.parquet.
 from dataclasses import dataclass, field
 
 import polars as pl
+
 from lodestream_server.workloads.mining import figures, resources, rework, spoken, throughput
 from lodestream_server.workloads.mining.instances import WAITING_MEANS, Clock, clock_of, instances, with_waiting
 from lodestream_server.workloads.mining.validated import PAIR, Codes, ValidatedLog, numbered, open_log, read
 from lodestream_server.workloads.phase import Json, Phase
 
 TOP = 50
+
+#: Steps with the most waiting in the results.
+SLOW_STEPS = 12
 
 #: An activity is called a bottleneck when at least this share of all waiting of the log lies before it.
 BOTTLENECK_SHARE = 0.05
@@ -198,10 +202,9 @@ def _results(log: ValidatedLog, clock: Clock, tally: Tally, tables: dict[str, pl
             "activities": tables["waiting"].height,
         },
         "bottlenecks": bottlenecks,
-        "bottleneckSteps": tables["flow"]
-        .sort("totalSeconds", descending=True, maintain_order=True)
-        .head(10)
-        .to_dicts(),
+        "bottleneckSteps": figures.listed(
+            tables["flow"].sort("totalSeconds", descending=True, maintain_order=True), SLOW_STEPS
+        ),
         "rework": rework.as_results(tables["rework"], tally.rework.cases, len(cycles), tally.instances),
         "throughput": throughput.as_results(tables["hours"]),
         "definitions": DEFINITIONS,
@@ -236,16 +239,12 @@ def _bottlenecks(tables: dict[str, pl.DataFrame]) -> list[Json]:
         .drop("after")
         .with_row_index("rank", offset=1)
     )
-    return rows.head(TOP).to_dicts()
+    return figures.listed(rows, TOP)
 
 
 def _timed_rows(nodes: pl.DataFrame) -> list[Json]:
-    return (
-        nodes.filter(pl.col("timed") > 0)
-        .sort("totalSeconds", "activity", descending=[True, False])
-        .head(TOP)
-        .to_dicts()
-    )
+    timed = nodes.drop("starts", "ends").filter(pl.col("timed") > 0)
+    return figures.listed(timed.sort("totalSeconds", "activity", descending=[True, False]), TOP)
 
 
 def _efficiency(tally: Tally, cycles: pl.Series, waited: float) -> float | None:

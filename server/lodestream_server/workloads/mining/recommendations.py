@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import polars as pl
+
 from lodestream_server.workloads.mining.spoken import count, duration, percent, shortened
 from lodestream_server.workloads.phase import Json
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
+
 from lodestream_server.workloads.mining import figures
 from lodestream_server.workloads.mining.validated import PAIR, Codes
 from lodestream_server.workloads.phase import Json
@@ -105,7 +106,7 @@ def as_results(rows: pl.DataFrame, instances: int) -> Json:
         "resources": rows.height,
         "shareOfWorkWithResource": round(counted / instances, 6) if instances else 0.0,
         "topTenShare": round(int(rows["instances"].head(10).sum()) / counted, 6),
-        "rows": rows.head(TOP).to_dicts(),
+        "rows": figures.listed(rows, TOP),
     }
     if "utilisation" in rows.columns and rows["windowSeconds"].sum():
         results["utilisation"] = round(float(rows["busySeconds"].sum()) / float(rows["windowSeconds"].sum()), 6)

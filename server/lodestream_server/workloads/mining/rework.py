@@ -8,6 +8,8 @@ rework.
 from dataclasses import dataclass, field
 
 import polars as pl
+
+from lodestream_server.workloads.mining import figures
 from lodestream_server.workloads.mining.validated import PAIR
 from lodestream_server.workloads.phase import Json
 
@@ -69,5 +71,5 @@ def as_results(rows: pl.DataFrame, cases_with_rework: int, cases: int, instances
         "shareOfActivityInstances": round(repeated / instances, 6) if instances else 0.0,
         "selfLoops": int(rows["selfLoops"].sum()),
         "activitiesRepeated": rows.height,
-        "activities": rows.head(TOP).to_dicts(),
+        "activities": figures.listed(rows, TOP),
     }

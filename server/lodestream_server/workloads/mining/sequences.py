@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
+
 from lodestream_server.workloads.mining.validated import Codes
 
 #: Events of variants that are spread out at a time while counting (about 100 MB).

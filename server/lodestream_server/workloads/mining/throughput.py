@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 import polars as pl
+
 from lodestream_server.workloads.phase import Json
 
 _HOUR = 3_600_000_000

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
+
 from lodestream_server.workloads.phase import BadInput, Finished, Json, Phase
 
 #: The two names of the loading phase: jobs have the first, operations the second.

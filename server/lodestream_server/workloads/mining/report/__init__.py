@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
+
 from lodestream_server.workloads.mining import spoken
 from lodestream_server.workloads.mining.recommendations import Recommendation, recommend
 from lodestream_server.workloads.mining.report import charts, enriched, page, selection

@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 import vl_convert
+
 from lodestream_server.workloads.mining.report.shapes import FONT, INK, MUTED, SLOW
 from lodestream_server.workloads.mining.throughput import by_day
 from lodestream_server.workloads.phase import Json

@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 import polars as pl
 import pyarrow.parquet as pq
+
 from lodestream_server.workloads.mining.instances import clock_of
 from lodestream_server.workloads.mining.validated import PAIR, Bucket, Codes, ValidatedLog, numbered, read
 

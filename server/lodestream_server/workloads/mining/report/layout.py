@@ -14,11 +14,12 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A node: its size in px and its outline."""
+    """A node: its size in px, its outline, and whether it belongs to the first or the last row."""
 
     width: float
     height: float
     shape: Literal["box", "ellipse"] = "box"
+    row: Literal["free", "first", "last"] = "free"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +58,26 @@ _OPTIONS: dict[str, Any] = {
 }
 
 
+#: Ways to decide which edges of a cycle run upwards; the drawing with the least weight running upwards is taken.
+_STRATEGIES = ("minimum_reversal", "follow_flow")
+
+
 def layout(nodes: Sequence[Box], edges: Sequence[Link]) -> Layout:
     """Lays out a directed graph from top to bottom. Edges avoid boxes; cycles, self-loops and isolated nodes are
     allowed.
     """
     graph = graphlay.Graph()
     for box in nodes:
-        graph.node(width=box.width, height=box.height, shape=box.shape)
+        graph.node(width=box.width, height=box.height, shape=box.shape, rank=box.row)
     for edge in edges:
         label = {"label_size": {"width": edge.label[0], "height": edge.label[1]}} if edge.label else {}
         graph.edge(edge.source, edge.target, weight=edge.weight, thickness=edge.thickness, **label)
-    drawing = graphlay.layout(graph, preset="process_map", options=_OPTIONS)
-    return _moved(drawing.nodes, drawing.edges)
+    tries = [
+        graphlay.layout(graph, preset="process_map", options={**_OPTIONS, "cycles": {"strategy": strategy}})
+        for strategy in _STRATEGIES
+    ]
+    best = min(tries, key=lambda drawing: sum(edges[index].weight for index in drawing.raw["reversed"]))
+    return _moved(best.nodes, best.edges)
 
 
 def _moved(nodes: list[dict[str, Any]], routed: list[dict[str, Any]]) -> Layout:

@@ -12,11 +12,12 @@ from typing import Any
 
 import polars as pl
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
 from lodestream_server.workloads.mining import spoken
 from lodestream_server.workloads.mining.report import charts
 from lodestream_server.workloads.mining.report.fit import clean
 from lodestream_server.workloads.phase import Json
-from markupsafe import Markup
 
 #: Rows shown of each table.
 VARIANTS, STEPS, ACTIVITIES, RESOURCES, REWORK = 12, 12, 25, 15, 12

@@ -45,7 +45,7 @@ class _Node:
 def draw(content: MapContent, caption: Caption) -> str:
     """The SVG document, without an XML declaration so that it can also stand inside an HTML page."""
     nodes = [_node(activity) for activity in content.activities]
-    boxes = [*(node.box for node in nodes), Box(_MARKER, _MARKER, "ellipse"), Box(_MARKER, _MARKER, "ellipse")]
+    boxes = [*(node.box for node in nodes), *_marker_boxes()]
     drawn = layout(boxes, [_link(step, len(nodes), content) for step in content.steps])
     centres = _label_centres(content, boxes, drawn)
     left, right = _sides(content, drawn, centres)
@@ -59,6 +59,10 @@ def draw(content: MapContent, caption: Caption) -> str:
         _legend(content, _HEADER + drawn.height + 2 * _MARGIN, width),
     ]
     return _document("".join(body), width, height, content, caption)
+
+
+def _marker_boxes() -> list[Box]:
+    return [Box(_MARKER, _MARKER, "ellipse", "first"), Box(_MARKER, _MARKER, "ellipse", "last")]
 
 
 def _by_weight(content: MapContent) -> list[int]:

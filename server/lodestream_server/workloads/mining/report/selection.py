@@ -70,7 +70,7 @@ def select(nodes: pl.DataFrame, flow: pl.DataFrame, waiting: pl.DataFrame) -> Ma
     """Chooses from the tables that the performance phase left: nodes, flow, waiting (the largest share first)."""
     worst = waiting.filter((pl.col("share") >= MARKED_SHARE) & (pl.col("totalSeconds") > 0)).head(MARKED)
     named = set(worst["activity"].to_list())
-    shown = nodes.head(MOST_ACTIVITIES)
+    shown = _shown(nodes)
     shares = dict(waiting.select("activity", "share").iter_rows())
     activities = tuple(_activity(row, shares, named) for row in shown.iter_rows(named=True))
     index = {activity.name: i for i, activity in enumerate(activities)}
@@ -82,6 +82,17 @@ def select(nodes: pl.DataFrame, flow: pl.DataFrame, waiting: pl.DataFrame) -> Ma
     inner = [step for step in chosen if step.source >= 0 and step.target >= 0]
     covered = sum(step.count for step in inner) / every if every else 1.0
     return MapContent(activities, tuple(chosen), nodes.height, flow.height, covered)
+
+
+def _shown(nodes: pl.DataFrame) -> pl.DataFrame:
+    """The most frequent activities; of those with which cases most often begin and end, three each are always there."""
+    if nodes.height <= MOST_ACTIVITIES:
+        return nodes
+    ends = [nodes.filter(pl.col(column) > 0).top_k(3, by=column) for column in ("starts", "ends")]
+    chosen = (
+        pl.concat([*ends, nodes.head(MOST_ACTIVITIES)]).unique("activity", maintain_order=True).head(MOST_ACTIVITIES)
+    )
+    return chosen.sort("instances", "activity", descending=[True, False])
 
 
 def _activity(row: dict[str, object], shares: dict[str, float], bottlenecks: set[str]) -> Activity:

@@ -1,0 +1,81 @@
+"""Python arguments -> fields of requests: words of enums, instants, durations, free-form parameters.
+
+Called by the clients. What cannot be sent raises InvalidField here, in the words that the server would use.
+"""
+
+import math
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from google.protobuf.descriptor import EnumDescriptor
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.struct_pb2 import Struct
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from lodestream.errors import InvalidField, Violation
+from lodestream.wire import Refused, from_json, numbers
+from lodestream.wire.problems import clip
+from lodestream.wire.words import unknown_word
+
+
+def number_of(enum: EnumDescriptor, value: str | int | None, field: str) -> int:
+    """The number of a documented word ("Completed", "High", in any of our languages and cases) or of a number; 0 for
+    None."""
+    if value is None or isinstance(value, int):
+        return value or 0
+    folded = {word.lower(): number for word, number in numbers(enum).items()}
+    if value.lower() in folded:
+        return folded[value.lower()]
+    raise _invalid(field, unknown_word(enum, clip(value)))
+
+
+def struct(values: Mapping[str, Any] | None, field: str = "parameters") -> Struct:
+    """A free-form object. Whole numbers beyond 2^53, NaN and what JSON does not have are refused by name."""
+    try:
+        return from_json(dict(values or {}), Struct)
+    except Refused as refused:
+        raise _invalid(field, refused) from None
+
+
+def _invalid(field: str, refused: Refused) -> InvalidField:
+    return InvalidField.of(
+        *(
+            Violation(field + problem.pointer.replace("/", "."), ": ".join(filter(None, (problem.reason, problem.fix))))
+            for problem in refused.problems
+        )
+    )
+
+
+def timestamp(instant: datetime | None) -> Timestamp | None:
+    """The instant; a naive one is UTC."""
+    if instant is None:
+        return None
+    stamp = Timestamp()
+    stamp.FromDatetime(instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC))
+    return stamp
+
+
+def duration(span: timedelta | None) -> Duration | None:
+    """The duration."""
+    if span is None:
+        return None
+    result = Duration()
+    result.FromTimedelta(span)
+    return result
+
+
+def minutes(span: timedelta | None) -> int | None:
+    """Whole minutes, rounded up, at least one: that is how jobs state their time limit."""
+    return None if span is None else max(1, math.ceil(span.total_seconds() / 60))
+
+
+def new_request_id() -> str:
+    """An id that makes sending a submission twice the same as sending it once."""
+    return str(uuid.uuid4())
+
+
+def given(**fields: Any) -> dict[str, Any]:
+    """The fields that are not None, 0, "" or empty: what a proto3 request leaves out when nothing was asked."""
+    return {name: value for name, value in fields.items() if value not in (None, 0, "", (), [])}

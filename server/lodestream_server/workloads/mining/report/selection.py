@@ -15,7 +15,10 @@ MOST_ACTIVITIES = 60
 #: Steps shown beyond the connecting ones: until this share of all steps is covered …
 COVERED = 0.92
 #: … and never more than this many per activity (plus the few that a small process may have).
-STEPS_PER_ACTIVITY, STEPS_AT_LEAST = 1.6, 8
+STEPS_PER_ACTIVITY, STEPS_MORE = 1.6, 8
+
+#: As long as the map has fewer steps than this, nothing is left out.
+FEW_STEPS = 14
 
 #: Marked are at most this many activities, each with at least this share of all waiting before it, and the steps to
 #: them on which at least `SLOW_SHARE` of all waiting happens: a map that shouts everywhere says nothing.
@@ -127,11 +130,11 @@ def _candidates(nodes: pl.DataFrame, flow: pl.DataFrame, index: dict[str, int], 
 
 def _chosen(size: int, candidates: list[Step]) -> list[Step]:
     kept = {*_widest(size, candidates, START), *_widest(size, candidates, END)}
-    limit = STEPS_AT_LEAST + STEPS_PER_ACTIVITY * size
+    limit = STEPS_MORE + STEPS_PER_ACTIVITY * size
     every = sum(step.count for step in candidates)
     have = sum(candidates[i].count for i in kept)
     for i, step in enumerate(candidates):
-        if len(kept) >= limit or have >= COVERED * every:
+        if len(kept) >= limit or (have >= COVERED * every and len(kept) >= FEW_STEPS):
             break
         if i not in kept:
             kept.add(i)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections import Counter
+from dataclasses import replace
 from itertools import pairwise
 
 import polars as pl
@@ -11,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lodestream_server.workloads.mining import complexity
 from lodestream_server.workloads.mining.discovery import TOP, discover
+from lodestream_server.workloads.mining.summary import LogSummary
 from lodestream_server.workloads.phase import BadInput, Cancelled
 
 from tests.unit.mining_world import event, events, world
@@ -185,8 +187,9 @@ def test_an_operation_finds_its_loading_phase_under_its_own_name(tmp_path):
 def test_a_log_without_events_is_bad_input(tmp_path):
     """Nothing to mine is a fault of the data, not of the server."""
     loans = world(tmp_path, events(LOANS))
-    for path in (loans.earlier["Data Loading"].folder / "log").iterdir():
-        pl.read_parquet(path).clear().write_parquet(path)
+    replace(LogSummary.load(loans.earlier["Data Loading"].folder), buckets=[]).save(
+        loans.earlier["Data Loading"].folder
+    )
 
     with pytest.raises(BadInput, match="no valid event"):
         loans.discover()

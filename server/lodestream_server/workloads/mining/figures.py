@@ -32,21 +32,42 @@ def keep(folder: Path, name: str, number: int, rows: pl.DataFrame) -> None:
     rows.write_parquet(target / f"{number:05d}.parquet", compression="lz4", statistics=True)
 
 
-def parts(folder: Path, name: str, check: Callable[[], None]) -> Iterator[pl.DataFrame]:
-    """The rows kept under `name`, by key, in parts of about `ROWS_AT_ONCE`; all rows of a key are in one part."""
+def parts(folder: Path, name: str, check: Callable[[], None], together: int = 1) -> Iterator[pl.DataFrame]:
+    """The rows kept under `name`, by key, in parts of about `ROWS_AT_ONCE`; all rows of a key are in one part.
+
+    With `together`, so are all rows of the keys that agree in `key // together`.
+    """
     scan = pl.scan_parquet(sorted((folder / name).glob("*.parquet")), glob=False)
-    sizes = scan.group_by("key").agg(pl.len()).sort("key").collect()
+    group = pl.col("key") // together
+    sizes = scan.group_by(key=group).agg(pl.len()).sort("key").collect()
     for low, high in _ranges(sizes):
         check()
-        yield scan.filter(pl.col("key").is_between(low, high)).collect()
+        yield scan.filter(group.is_between(low, high)).collect()
 
 
 def summarise(folder: Path, name: str, check: Callable[[], None]) -> pl.DataFrame:
-    """One row per key, sorted by key: count, total, mean, median, p90, min and max of its values, in the values' own
-    unit (microseconds).
-    """
-    rows = [part.group_by("key").agg(*_figures("value")) for part in parts(folder, name, check)]
-    return pl.concat(rows).sort("key") if rows else _NOTHING.group_by("key").agg(*_figures("value"))
+    """A row per key, sorted by key: count, total, mean, median, p90, min and max of its values, in their own unit."""
+    return _joined([_summary(part, pl.col("key")) for part in parts(folder, name, check)])
+
+
+def summarise_twice(
+    folder: Path, name: str, check: Callable[[], None], together: int
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The same by `key`, and by `key // together`, from reading the values once."""
+    fine, coarse = [], []
+    for part in parts(folder, name, check, together):
+        fine.append(_summary(part, pl.col("key")))
+        check()
+        coarse.append(_summary(part, pl.col("key") // together))
+    return _joined(fine), _joined(coarse)
+
+
+def _summary(part: pl.DataFrame, key: pl.Expr) -> pl.DataFrame:
+    return part.group_by(key=key).agg(*_figures("value"))
+
+
+def _joined(rows: list[pl.DataFrame]) -> pl.DataFrame:
+    return pl.concat(rows).sort("key") if rows else _summary(_NOTHING, pl.col("key"))
 
 
 def _ranges(sizes: pl.DataFrame) -> list[tuple[int, int]]:

@@ -99,10 +99,10 @@ def _add_cases(tally: Tally, numbers: pl.DataFrame) -> None:
 
 
 def _add_instances(phase: Phase, tally: Tally, bucket: int, found: pl.DataFrame) -> None:
-    key = pl.col("before").cast(pl.UInt64) * PAIR + pl.col("activity").cast(pl.UInt64)
+    # The activity waited for comes first in the key, so that all waiting before it can be read together.
+    key = pl.col("activity").cast(pl.UInt64) * PAIR + pl.col("before").cast(pl.UInt64)
     waits = found.select(key=key, value="waiting").drop_nulls("key")
     figures.keep(phase.scratch, "waits", bucket, waits)
-    figures.keep(phase.scratch, "waits-before", bucket, waits.select(pl.col("key") % PAIR, "value"))
     timed = found.filter("timed")
     if timed.height:
         service = timed.select(key=pl.col("activity").cast(pl.UInt64), value=pl.col("end") - pl.col("start"))
@@ -124,8 +124,7 @@ def _number(flag: str, name: str) -> pl.Expr:
 
 def _tables(phase: Phase, tally: Tally) -> dict[str, pl.DataFrame]:
     names = tally.activities.table("activity", "name")
-    steps = figures.summarise(phase.scratch, "waits", phase.check)
-    before = figures.summarise(phase.scratch, "waits-before", phase.check)
+    steps, before = figures.summarise_twice(phase.scratch, "waits", phase.check, PAIR)
     tables = {
         "flow": _flow(steps, names),
         "waiting": _waiting(before, names),
@@ -146,7 +145,7 @@ def _share(rows: pl.DataFrame) -> pl.Expr:
 
 def _flow(steps: pl.DataFrame, names: pl.DataFrame) -> pl.DataFrame:
     return (
-        steps.with_columns(a=(pl.col("key") // PAIR).cast(pl.UInt32), b=(pl.col("key") % PAIR).cast(pl.UInt32))
+        steps.with_columns(a=(pl.col("key") % PAIR).cast(pl.UInt32), b=(pl.col("key") // PAIR).cast(pl.UInt32))
         .join(names.rename({"activity": "a", "name": "source"}), on="a")
         .join(names.rename({"activity": "b", "name": "target"}), on="b")
         .select(

@@ -6,13 +6,13 @@ bucket only. All that is computed per case may therefore be computed bucket by b
 bucket to the next.
 """
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
+from lodestream_server.workloads.mining import summary
 from lodestream_server.workloads.phase import BadInput, Finished, Json, Phase
 
 #: The two names of the loading phase: jobs have the first, operations the second.
@@ -24,7 +24,7 @@ PAIR = 1 << 32
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """One file of the validated log."""
+    """One file of the validated log, with its place among the files that hold events."""
 
     number: int
     path: Path
@@ -33,12 +33,12 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class ValidatedLog:
-    """The buckets that hold events, the columns they share, and the summary that loading wrote beside them."""
+    """The buckets that hold events, the columns they share; what loading wrote (log.json) and said (its results)."""
 
     buckets: tuple[Bucket, ...]
     columns: tuple[str, ...]
     summary: Json
-    loading: Json = field(default_factory=dict)
+    loading: Json
 
     @property
     def events(self) -> int:
@@ -47,8 +47,8 @@ class ValidatedLog:
 
     @property
     def counts(self) -> Json:
-        """Record counts of loading: total, valid, invalid, duplicates, duplicatesRemoved …; empty when unknown."""
-        return dict(self.summary.get("counts") or {})
+        """Record counts of loading: total, valid, invalid, duplicates, duplicatesRemoved …"""
+        return dict(self.summary["counts"])
 
     def has(self, column: str) -> bool:
         """Whether the log carries this column."""
@@ -68,17 +68,12 @@ def finished_loading(phase: Phase) -> Finished:
 def open_log(phase: Phase) -> ValidatedLog:
     """The validated log that this run's loading phase left behind. Raises BadInput when it holds no event."""
     loading = finished_loading(phase)
-    found = []
-    for number, path in enumerate(sorted((loading.folder / "log").glob("bucket-*.parquet"))):
-        events = int(pl.scan_parquet(path).select(pl.len()).collect().item())
-        if events:
-            found.append(Bucket(number, path, events))
-    if not found:
+    files = [bucket for bucket in summary.buckets(loading.folder) if bucket.events]
+    if not files:
         raise BadInput("The log holds no valid event, so there is nothing to mine.", reason="EMPTY_LOG")
-    columns = tuple(pl.read_parquet_schema(found[0].path))
-    summary_file = loading.folder / "log.json"
-    summary = json.loads(summary_file.read_text("utf-8")) if summary_file.exists() else {}
-    return ValidatedLog(tuple(found), columns, summary, loading.results)
+    found = tuple(Bucket(number, file.path, file.events) for number, file in enumerate(files))
+    columns = tuple(pl.read_parquet_schema(files[0].path))
+    return ValidatedLog(found, columns, summary.LogSummary.load(loading.folder).as_json(), loading.results)
 
 
 def read(bucket: Bucket, columns: Sequence[str] | None = None) -> pl.DataFrame:

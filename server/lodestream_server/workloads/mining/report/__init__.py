@@ -138,6 +138,7 @@ def _html(phase: Phase, sources: _Sources, svg: str) -> Json:
                 discovery=sources.discovery,
                 performance=sources.performance,
                 loading=sources.log.summary,
+                faults=sources.log.loading.get("validationErrors", []),
                 tables=sources.tables,
                 advice=[item.as_json() for item in sources.advice],
                 process_map=svg,

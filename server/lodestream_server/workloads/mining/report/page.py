@@ -43,13 +43,17 @@ PALETTE = (
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """What the page tells: results of the phases, their full tables, and the drawings as SVG."""
+    """What the page tells: results of the phases, their full tables, and the drawings as SVG.
+
+    `loading` is log.json, `faults` are the validation errors that loading found: type, count, resolved.
+    """
 
     title: str
     dataset: str
     discovery: Json
     performance: Json
     loading: Json
+    faults: list[Json]
     tables: Mapping[str, pl.DataFrame]
     advice: list[Json]
     process_map: str
@@ -86,7 +90,8 @@ def _context(story: Story) -> dict[str, Any]:
         "discovery": story.discovery,
         "performance": story.performance,
         "loading": story.loading,
-        "quality": _quality(story.loading),
+        "quality": _quality(story.loading["counts"]),
+        "faults": story.faults,
         "advice": story.advice,
         "map": Markup(story.process_map),  # our own drawing, its texts are escaped
         "map_width": _natural_width(story.process_map),
@@ -157,6 +162,5 @@ _COUNTS = (
 )
 
 
-def _quality(loading: Json) -> list[tuple[str, int]]:
-    counts = loading.get("counts") or {}
-    return [(label, counts[key]) for key, label in _COUNTS if key in counts]
+def _quality(counts: Json) -> list[tuple[str, int]]:
+    return [(label, counts[key]) for key, label in _COUNTS]

@@ -4,11 +4,13 @@ certainly gone."""
 import contextlib
 import os
 import signal
+import time
 
 import psutil
 
 #: SIGKILL takes milliseconds, except in a disk wait.
 _WAIT_S = 5.0
+_LOOK_S = 0.01
 
 
 def end_orphan(pid: int, owner: str) -> bool:
@@ -21,9 +23,16 @@ def end_orphan(pid: int, owner: str) -> bool:
             return False
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(pid, signal.SIGKILL)
-        process.wait(_WAIT_S)
+        _wait(process)
     except psutil.NoSuchProcess:
         return False
     except psutil.Error:
         return True
     return True
+
+
+def _wait(process: psutil.Process) -> None:
+    # Not Process.wait: an orphan that nobody reaps stays as a zombie, which runs nothing any more.
+    until = time.monotonic() + _WAIT_S
+    while process.is_running() and process.status() != psutil.STATUS_ZOMBIE and time.monotonic() < until:
+        time.sleep(_LOOK_S)

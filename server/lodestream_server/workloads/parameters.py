@@ -4,6 +4,7 @@ typo an hour later.
 Keys that are not declared are free-form and pass through. Pure; imports no mining library.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -70,7 +71,9 @@ def _fault(parameter: Parameter, value: Any) -> str | None:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _is_date(value: Any) -> bool:
@@ -83,7 +86,7 @@ def _is_date(value: Any) -> bool:
 _KINDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "text": (lambda value: isinstance(value, str), "a text"),
     "number": (_is_number, "a number"),
-    "whole": (lambda value: _is_number(value) and value == int(value), "a whole number"),
+    "whole": (lambda value: _is_number(value) and (isinstance(value, int) or value.is_integer()), "a whole number"),
     "flag": (lambda value: isinstance(value, bool), "true or false"),
     "texts": (
         lambda value: isinstance(value, list) and all(isinstance(item, str) for item in value),
@@ -97,8 +100,8 @@ _KINDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
 def _kind_of(value: Any) -> str:
     if isinstance(value, bool):
         return "true or false"
-    if _is_number(value):
-        return "a number"
+    if isinstance(value, int | float):
+        return "a number" if _is_number(value) else "NaN or infinity"
     if isinstance(value, str):
         return "this text"
     return "a list" if isinstance(value, list) else "an object"

@@ -4,9 +4,9 @@ import asyncio
 import sys
 from pathlib import Path
 
-from tests.integration.engine_world import SCOPE, appears, engine_at, job, until
-
 from lodestream_server.engine.models import CancelOrder
+
+from tests.integration.engine_world import SCOPE, appears, engine_at, job, until
 
 
 async def main(data_dir: Path, ready: Path) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-
 from lodestream_server.engine.engine import Engine
 from lodestream_server.engine.models import EngineSettings, NewRun
 from lodestream_server.engine.opening import open_engine

@@ -23,7 +23,8 @@ COMPILER = ROOT / ".venv-protos" / "bin" / "python"
 def document() -> dict[str, Any]:
     """The committed document."""
     text = importlib.resources.files("lodestream.rest").joinpath("openapi.yaml").read_text(encoding="utf-8")
-    return yaml.safe_load(text)
+    found: dict[str, Any] = yaml.safe_load(text)
+    return found
 
 
 def operations() -> dict[str, tuple[str, str, dict[str, Any]]]:

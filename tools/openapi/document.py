@@ -5,7 +5,7 @@ import pkgutil
 from pathlib import Path
 from typing import Any
 
-import yaml  # type: ignore[import-untyped]  # ships no types
+import yaml
 from google.protobuf.descriptor import MethodDescriptor
 
 import lodestream.v1
@@ -68,7 +68,7 @@ def as_yaml(document: Schema) -> str:
     return _HEADER + str(yaml.dump(document, Dumper=_Plain, sort_keys=False, allow_unicode=True, width=120))
 
 
-class _Plain(yaml.SafeDumper):  # type: ignore[misc]  # ships no types
+class _Plain(yaml.SafeDumper):
     """Writes what occurs twice twice, instead of anchors that few follow with their eyes, and paragraphs as blocks."""
 
     def ignore_aliases(self, data: Any) -> bool:

@@ -1,0 +1,67 @@
+"""What goes back to the caller: an answer with its headers as bytes, sent in two ASGI messages.
+
+Built by the handlers and by `problems`; lighter than a framework's response class, which is a good part of a request's
+cost here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from starlette.types import Receive, Scope, Send
+
+Headers = list[tuple[bytes, bytes]]
+
+#: No sniffing of media types anywhere; a file or a text that a run made is never taken for something else.
+NOSNIFF = (b"x-content-type-options", b"nosniff")
+
+
+class Sendable(Protocol):
+    """Something that a handler returns: it sends itself."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Sends the answer."""
+
+
+@dataclass(slots=True)
+class Answer:
+    """A whole answer in memory."""
+
+    status: int
+    body: bytes
+    media_type: bytes = b"application/json"
+    headers: Headers = field(default_factory=list)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Sends it; the server leaves the body of a HEAD out."""
+        await send(begun(self.status, self.media_type, [*self.headers, length(len(self.body))]))
+        await send({"type": "http.response.body", "body": self.body})
+
+
+def begun(status: int, media_type: bytes, headers: Iterable[tuple[bytes, bytes]]) -> dict[str, Any]:
+    """The first ASGI message of an answer."""
+    head = [NOSNIFF, *headers] if status == 304 else [(b"content-type", media_type), NOSNIFF, *headers]
+    return {"type": "http.response.start", "status": status, "headers": head}
+
+
+def length(size: int) -> tuple[bytes, bytes]:
+    """The Content-Length header."""
+    return b"content-length", b"%d" % size
+
+
+def revalidated(answer: Answer, if_none_match: bytes | None) -> Answer:
+    """The answer with an ETag; an empty 304 when the caller has it already."""
+    tag = b'W/"%s"' % hashlib.blake2b(answer.body, digest_size=9).hexdigest().encode()
+    answer.headers += [(b"etag", tag), (b"cache-control", b"private, no-cache")]
+    if if_none_match is not None and matches(tag, if_none_match):
+        return Answer(304, b"", answer.media_type, answer.headers)
+    return answer
+
+
+def matches(tag: bytes, wanted: bytes) -> bool:
+    """Whether an ETag is among those of an If-None-Match header (weak comparison, RFC 9110 section 8.8.3.2)."""
+    known = [one.strip().removeprefix(b"W/") for one in wanted.split(b",")]
+    return b"*" in known or tag.removeprefix(b"W/") in known

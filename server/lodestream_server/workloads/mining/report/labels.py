@@ -15,16 +15,10 @@ Route = Sequence[Point]
 #: Where along a piece of the route a label may sit; the middle first.
 _PLACES = (0.5, 0.36, 0.64, 0.22, 0.78)
 
-#: Costs in px: what a label would rather walk than do. Hiding a box or another label is never worth it, hiding another
-#: arrow seldom.
-_HIDES_BOX, _HIDES_LABEL, _HIDES_ARROW, _HIDES_OWN_PIECE, _NEAR_HEAD, _BESIDE = (
-    10_000.0,
-    6_000.0,
-    260.0,
-    160.0,
-    120.0,
-    60.0,
-)
+#: Costs in px: what a label would rather walk than do. Hiding a box or another label is never worth it; another arrow
+#: or a bend of its own arrow seldom.
+_HIDES_BOX, _HIDES_LABEL, _HIDES_ARROW, _HIDES_BEND = 10_000.0, 6_000.0, 260.0, 140.0
+_HIDES_OWN_PIECE, _NEAR_HEAD, _BESIDE = 160.0, 120.0, 60.0
 
 #: Distance of a label that stands beside its arrow from the arrow's middle.
 _GAP = 5.0
@@ -33,7 +27,7 @@ _GAP = 5.0
 def place(sizes: Sequence[Size], routes: Sequence[Route], boxes: Iterable[Rect], order: Iterable[int]) -> list[Point]:
     """The centre of each label. `order`: indices of the labels, the most important first; all must occur."""
     solid, turns = list(boxes), list(order)
-    pieces = [(i, _around(a, b)) for i, route in enumerate(routes) for a, b in pairwise(route)]
+    pieces = [(i, k, _around(a, b)) for i, route in enumerate(routes) for k, (a, b) in enumerate(pairwise(route))]
     placed: dict[int, Point] = {}
     # In the second round a label may move away from one that was placed after it.
     for _ in range(2):
@@ -44,26 +38,26 @@ def place(sizes: Sequence[Size], routes: Sequence[Route], boxes: Iterable[Rect],
 
 
 def _best(
-    index: int, size: Size, route: Route, boxes: list[Rect], taken: list[Rect], pieces: list[tuple[int, Rect]]
+    index: int, size: Size, route: Route, boxes: list[Rect], taken: list[Rect], pieces: list[tuple[int, int, Rect]]
 ) -> Point:
-    def cost(candidate: tuple[float, Point]) -> float:
-        rect = _rect(candidate[1], size)
-        hidden = (
-            sum(_meet(rect, box) for box in boxes) * _HIDES_BOX
-            + sum(_meet(rect, label) for label in taken) * _HIDES_LABEL
-        )
-        arrows = {other for other, piece in pieces if other != index and _meet(rect, piece)}
-        return candidate[0] + hidden + len(arrows) * _HIDES_ARROW
+    def cost(candidate: tuple[float, int, Point]) -> float:
+        start, own, centre = candidate
+        rect = _rect(centre, size)
+        hidden = sum(_meet(rect, box) for box in boxes) * _HIDES_BOX
+        hidden += sum(_meet(rect, label) for label in taken) * _HIDES_LABEL
+        met = {(i, k) for i, k, piece in pieces if (i, k) != (index, own) and _meet(rect, piece)}
+        bends = sum(i == index for i, _ in met)
+        return start + hidden + bends * _HIDES_BEND + len({i for i, _ in met} - {index}) * _HIDES_ARROW
 
-    return min(_candidates(route, size), key=cost)[1]
+    return min(_candidates(route, size), key=cost)[2]
 
 
-def _candidates(route: Route, size: Size) -> list[tuple[float, Point]]:
-    """Places on the route, and to both sides of it, with what speaks against each by itself."""
+def _candidates(route: Route, size: Size) -> list[tuple[float, int, Point]]:
+    """Places on the route and to both sides of it: what speaks against each by itself, its piece of the route, where."""
     lengths = [abs(a[0] - b[0]) + abs(a[1] - b[1]) for a, b in pairwise(route)]
     whole, walked = sum(lengths), 0.0
     found = []
-    for (a, b), length in zip(pairwise(route), lengths, strict=True):
+    for own, ((a, b), length) in enumerate(zip(pairwise(route), lengths, strict=True)):
         upright = abs(a[1] - b[1]) > abs(a[0] - b[0])
         along = size[1] if upright else size[0]
         dx, dy = (size[0] / 2 + _GAP, 0.0) if upright else (0.0, size[1] / 2 + _GAP)
@@ -72,8 +66,8 @@ def _candidates(route: Route, size: Size) -> list[tuple[float, Point]]:
             away = abs(walked + length * part - whole / 2) * 0.25
             squeezed = _HIDES_OWN_PIECE if length * 0.9 < along else 0.0
             close = _NEAR_HEAD if whole - walked - length * part < along / 2 + 14 else 0.0
-            found.append((away + squeezed + close, (x, y)))
-            found += [(away + _BESIDE, (x + dx * side, y + dy * side)) for side in (1, -1)]
+            found.append((away + squeezed + close, own, (x, y)))
+            found += [(away + _BESIDE, own, (x + dx * side, y + dy * side)) for side in (1, -1)]
         walked += length
     return found
 
@@ -83,7 +77,7 @@ def _rect(centre: Point, size: Size) -> Rect:
 
 
 def _around(a: Point, b: Point) -> Rect:
-    return min(a[0], b[0]) - 1, min(a[1], b[1]) - 1, max(a[0], b[0]) + 1, max(a[1], b[1]) + 1
+    return min(a[0], b[0]) - 2, min(a[1], b[1]) - 2, max(a[0], b[0]) + 2, max(a[1], b[1]) + 2
 
 
 def _meet(one: Rect, other: Rect) -> bool:

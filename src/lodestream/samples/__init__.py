@@ -1,0 +1,1 @@
+"""Data to try Lodestream with: generated, deterministic, and with the truth beside it."""

@@ -1,0 +1,286 @@
+"""Which column plays which part: first what the caller says, then well-known names that the content bears out, then the
+content alone.
+
+By content: the time is a column that reads as timestamps; case and activity are the pair in which cases repeat, few
+activities recur, and activities change inside a case. Pure; works on the sample that a reader took.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import log
+
+import polars as pl
+
+from lodestream_server.workloads.mining import column_names, timestamps
+from lodestream_server.workloads.mining.source import POSITION
+from lodestream_server.workloads.phase import BadInput
+
+#: A column is taken for timestamps when this share of its sample reads as such.
+TIMES = 0.8
+
+#: Names of columns shown in an error message.
+NAMES_SHOWN = 30
+
+#: Rows that the search by content looks at.
+ROWS = 20_000
+
+FIELDS = {
+    "case": "caseIdColumn",
+    "activity": "activityNameColumn",
+    "time": "activityTimeColumn",
+    "start": "startTimeColumn",
+    "resource": "resourceColumn",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """The columns in use, under their names in the file. `ambiguous`: day and month of the timestamps could be the
+    other way round."""
+
+    case: str
+    activity: str
+    time: str
+    time_format: str
+    start: str | None = None
+    start_format: str = timestamps.ISO
+    resource: str | None = None
+    lifecycle: str | None = None
+    ambiguous: bool = False
+
+    def mapping(self) -> dict[str, str]:
+        """As the caller would have given them; formats included."""
+        named = {field: getattr(self, role) for role, field in FIELDS.items()}
+        return {key: value for key, value in named.items() if value} | {"timestampFormat": self.time_format}
+
+    def used(self) -> dict[str, str]:
+        """Column in the file -> column of the validated log."""
+        pairs = [
+            (self.case, "case_id"),
+            (self.activity, "activity"),
+            (self.time, "timestamp"),
+            (self.start, "start_timestamp"),
+            (self.resource, "resource"),
+            (self.lifecycle, "lifecycle"),
+        ]
+        return {column: name for column, name in pairs if column}
+
+
+def roles(sample: pl.DataFrame, mapping: Mapping[str, str]) -> Roles:
+    """The parts of the columns of a sample. Raises BadInput when a given column is missing or a needed one is not
+    found."""
+    sample = sample.drop(POSITION, strict=False)
+    given = {role: mapping[field] for role, field in FIELDS.items() if mapping.get(field)}
+    for role, column in given.items():
+        if column not in sample.columns:
+            raise BadInput(
+                f'The column "{column}" given as {FIELDS[role]} is not in the file. {_listed(sample.columns)}',
+                reason="MISSING_COLUMN",
+                column=column,
+            )
+    # One column may play two parts only when the caller says so.
+    free = [name for name in sample.columns if name not in given.values()]
+    times = _times(sample, [*free, *(given[r] for r in ("time", "start") if r in given)])
+    time, start = _time_columns(sample, given, free, times)
+    free = [name for name in free if name not in (time, start)]
+    case = given.get("case") or _named(sample, free, column_names.CASE, _may_be_case)
+    free = [name for name in free if name != case]
+    # A column known as "resource" is none of case and activity, whatever its content looks like.
+    resource = given.get("resource") or _named(sample, free, column_names.RESOURCE, _has_values)
+    free = [name for name in free if name != resource]
+    lifecycle = _lifecycle(sample, free)
+    free = [name for name in free if name != lifecycle]
+    activity = given.get("activity") or _named(sample, free, column_names.ACTIVITY, _may_be_activity)
+    if case is None or activity is None:
+        case, activity = _by_content(sample, case, activity, [name for name in free if name not in times], time)
+    missing = [FIELDS[role] for role, found in (("case", case), ("activity", activity), ("time", time)) if not found]
+    if missing or case is None or activity is None or time is None:
+        raise BadInput(
+            f"No column could be taken for {_spoken(missing)}: give {', '.join(missing)} at upload. "
+            f"{_listed(sample.columns)}",
+            reason="MISSING_COLUMN",
+            missing=missing,
+        )
+    time_format, ambiguous = _format(time, times, mapping, sample)
+    start_format = times[start].pattern if start and start in times else time_format
+    return Roles(case, activity, time, time_format, start, start_format, resource, lifecycle, ambiguous)
+
+
+def _times(sample: pl.DataFrame, names: Sequence[str]) -> dict[str, timestamps.Detected]:
+    """The columns that read as timestamps. Bare numbers count only under a name that speaks of time."""
+    found = {}
+    for name in dict.fromkeys(names):
+        column = sample[name]
+        if column.dtype.is_temporal() and column.dtype not in (pl.Time, pl.Duration):
+            found[name] = timestamps.Detected(timestamps.ISO, 1.0)
+        elif column.dtype.is_numeric():
+            unit = timestamps.epoch_unit(column.drop_nulls())
+            if unit and _speaks_of_time(name):
+                found[name] = timestamps.Detected(unit, 1.0)
+        elif column.dtype == pl.String:
+            detected = timestamps.detect(column)
+            if detected and detected.share >= TIMES and (not _bare(detected.pattern) or _speaks_of_time(name)):
+                found[name] = detected
+    return found
+
+
+def _bare(pattern: str) -> bool:
+    return pattern in timestamps.EPOCHS or pattern in ("%Y%m%d", "%Y%m%d%H%M%S", "%Y%m%d%H%M")
+
+
+def _speaks_of_time(name: str) -> bool:
+    return (
+        column_names.rank(name, column_names.TIME) is not None
+        or column_names.rank(name, column_names.START) is not None
+    )
+
+
+def _time_columns(
+    sample: pl.DataFrame, given: Mapping[str, str], free: Sequence[str], times: Mapping[str, timestamps.Detected]
+) -> tuple[str | None, str | None]:
+    """The columns that say when an activity ended (or happened) and when it began."""
+    # Attributes of the case hold one time per case, not per event.
+    candidates = [name for name in free if name in times and not name.lower().startswith("case:")]
+    start = given.get("start") or _best(candidates, column_names.START)
+    time = given.get("time") or _best([name for name in candidates if name != start], column_names.TIME)
+    if time is None:
+        others = [name for name in candidates if name != start]
+        others = others or [name for name in free if name in times and name != start]
+        time = max(others, key=lambda name: sample[name].n_unique(), default=None)
+        if time and not start:
+            time, start = _by_order(sample, time, others, times)
+    if time is None and "start" not in given:
+        time, start = start, None
+    if time is None:
+        # Nothing parses, but a column is called a timestamp: it is taken, so that the message can speak of its values.
+        time = _best([name for name in free if not name.lower().startswith("case:")], column_names.TIME[:12])
+    return time, start
+
+
+def _by_order(
+    sample: pl.DataFrame, time: str, others: Sequence[str], times: Mapping[str, timestamps.Detected]
+) -> tuple[str, str | None]:
+    """A second time of nearly as many values that never comes after the first (or never before it) makes a pair of end
+    and start."""
+    here = timestamps.parse(sample[time], times[time].pattern)
+    for name in others:
+        if name == time or sample[name].n_unique() * 2 < sample[time].n_unique():
+            continue
+        there = timestamps.parse(sample[name], times[name].pattern)
+        if (there <= here).all() and not (there == here).all():
+            return time, name
+        if (there >= here).all() and not (there == here).all():
+            return name, time
+    return time, None
+
+
+def _best(names: Sequence[str], known: Sequence[str]) -> str | None:
+    ranked = [
+        (place, number, name)
+        for number, name in enumerate(names)
+        if (place := column_names.rank(name, known)) is not None
+    ]
+    return min(ranked)[2] if ranked else None
+
+
+def _named(
+    sample: pl.DataFrame, names: Sequence[str], known: Sequence[str], fits: Callable[[pl.Series], bool]
+) -> str | None:
+    own = [
+        name for name in names if not name.lower().startswith("case:") or column_names.plain(name) == "caseconceptname"
+    ]
+    return _best([name for name in own if fits(sample[name])], known)
+
+
+def _has_values(column: pl.Series) -> bool:
+    return column.null_count() < len(column) or column.is_empty()
+
+
+def _may_be_case(column: pl.Series) -> bool:
+    return _has_values(column)
+
+
+def _may_be_activity(column: pl.Series) -> bool:
+    return _has_values(column) and not column.dtype.is_float()
+
+
+def _lifecycle(sample: pl.DataFrame, names: Sequence[str]) -> str | None:
+    """The column whose values are steps of the standard lifecycle; without a name that says so, all of them must be."""
+    name = _best(names, column_names.LIFECYCLE)
+    if name and (name == "lifecycle:transition" or _transitions(sample[name]) >= 0.5):
+        return name
+    return next((name for name in names if _transitions(sample[name]) == 1.0), None)
+
+
+def _transitions(column: pl.Series) -> float:
+    """The share of the values that are steps of the standard lifecycle."""
+    if column.dtype != pl.String:
+        return 0.0
+    values = column.drop_nulls().unique().head(100).str.to_lowercase()
+    return int(values.is_in(list(column_names.TRANSITIONS)).sum()) / len(values) if len(values) else 0.0
+
+
+def _by_content(
+    sample: pl.DataFrame, case: str | None, activity: str | None, free: Sequence[str], time: str | None
+) -> tuple[str | None, str | None]:
+    """The pair of columns that behaves most like case and activity."""
+    rows = sample.head(ROWS)
+    full = [name for name in free if rows[name].null_count() * 20 <= rows.height]
+    texts = [name for name in full if rows[name].dtype == pl.String or rows[name].dtype.is_integer()]
+    distinct = {name: rows[name].n_unique() for name in [*texts, *(name for name in (case, activity) if name)]}
+    cases = [case] if case else [name for name in texts if 1 < distinct[name] <= rows.height * 0.75]
+    activities = (
+        [activity] if activity else [name for name in texts if 1 < distinct[name] <= max(20, rows.height * 0.2)]
+    )
+    # The most distinct columns are the likeliest cases, the least distinct the likeliest activities: 12 x 12 pairs are
+    # plenty.
+    cases = sorted(cases, key=lambda name: -distinct[name])[:12]
+    activities = sorted(activities, key=lambda name: distinct[name])[:12]
+    rated = [
+        (_likeness(rows, one, other, distinct), -number, one, other)
+        for number, (one, other) in enumerate((one, other) for one in cases for other in activities if one != other)
+    ]
+    return max(rated)[2:] if rated and max(rated)[0] > 0 else (case, activity)
+
+
+def _likeness(rows: pl.DataFrame, case: str, activity: str, distinct: Mapping[str, int]) -> float:
+    """How much two columns look like case and activity: 0 (not at all) to about 1."""
+    grouped = (
+        rows.select(case=pl.col(case), activity=pl.col(activity)).drop_nulls().group_by("case", maintain_order=True)
+    )
+    cases = grouped.agg(events=pl.len(), kinds=pl.col("activity").n_unique(), first=pl.col("activity").first())
+    longer = cases.filter(pl.col("events") > 1)
+    if longer.height * 5 < cases.height or not longer.height:
+        return 0.0
+    # Attributes of a case never change in it; activities mostly do.
+    variety = float(longer.select(((pl.col("kinds") - 1) / (pl.col("events") - 1)).mean()).item())
+    # Most cases begin alike.
+    alike = float(cases["first"].value_counts()["count"].max()) / cases.height  # type: ignore[arg-type]  # a column of counts
+    few = 1 - log(max(2, distinct[activity])) / log(max(3, rows.height))
+    fine = log(max(2, distinct[case])) / log(max(3, rows.height))
+    numeric = rows[activity].dtype.is_integer() or bool(
+        rows[activity].drop_nulls().head(100).str.contains(r"^[\d.,\s-]+$").all()
+    )
+    return variety * (0.3 + alike) * few * fine**2 * (0.3 if numeric else 1.0)
+
+
+def _format(
+    time: str, times: Mapping[str, timestamps.Detected], mapping: Mapping[str, str], sample: pl.DataFrame
+) -> tuple[str, bool]:
+    given = mapping.get("timestampFormat")
+    if given and mapping.get("activityTimeColumn", time) == time:
+        timestamps.parse(sample[time].head(10), given)  # says what is wrong with it
+        return given, False
+    detected = times.get(time)
+    return (detected.pattern, detected.ambiguous) if detected else (timestamps.ISO, False)
+
+
+def _spoken(missing: Sequence[str]) -> str:
+    words = {"caseIdColumn": "the case", "activityNameColumn": "the activity", "activityTimeColumn": "the timestamp"}
+    return ", ".join(words[field] for field in missing)
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(f'"{name}"' for name in names[:NAMES_SHOWN])
+    more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
+    return f"Columns in the file: {shown}{more}."

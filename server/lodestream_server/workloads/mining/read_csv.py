@@ -1,0 +1,275 @@
+"""CSV files: delimiter, quoting and header found out, rows read in blocks, rows with too few or too many fields set
+aside.
+
+Every value is text (an id may look like 007, 1.0 or NA); an empty field is null. Blank lines are no records.
+"""
+
+import csv
+import io
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import polars as pl
+
+from lodestream_server.workloads.mining import text_file
+from lodestream_server.workloads.mining.source import POSITION, Batch, Finding, Malformed
+from lodestream_server.workloads.mining.text_file import HEAD, Check, TextFile
+from lodestream_server.workloads.phase import BadInput
+
+DELIMITERS = (",", ";", "\t", "|")
+
+#: Event logs have tens of columns; a file with more than this is something else (or a matrix).
+MOST_COLUMNS = 5_000
+
+#: Rows that are read ahead for detection: at the beginning, and in two places behind it.
+SAMPLE_BYTES = 4 << 20
+ELSEWHERE_BYTES = 256 << 10
+
+csv.field_size_limit(text_file.LONGEST_RECORD)
+
+
+@dataclass(slots=True)
+class CsvSource:
+    """An opened CSV file; implements `Source`."""
+
+    file: TextFile
+    columns: tuple[str, ...]
+    delimiter: str
+    quoted: bool
+    body: int
+    records: int
+    content_bytes: int
+    check: Check
+    format: str = "csv"
+    sample: pl.DataFrame = field(default_factory=pl.DataFrame)
+    declared: dict[str, str] = field(default_factory=dict)
+    details: Mapping[str, str] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+
+    def batches(self) -> Iterator[Batch]:
+        """See `Source.batches`."""
+        position = 0
+        for block in text_file.blocks(self.file, self.quoted, start=self.body):
+            batch = self._batch(block, position)
+            position += batch.records
+            yield batch
+            self.check()
+
+    def _batch(self, block: bytes, position: int) -> Batch:
+        frame = self._read(block)
+        if frame is None:
+            return self._slowly(block, position)
+        if frame[self.columns[0]].null_count():  # a blank line comes as a row of nulls
+            frame = frame.filter(~pl.all_horizontal(pl.all().is_null()))
+        numbers = pl.int_range(position, position + frame.height, dtype=pl.Int64).alias(POSITION)
+        return Batch(frame.with_columns(numbers), frame.height)
+
+    def _read(self, block: bytes) -> pl.DataFrame | None:
+        """The rows of a block at full speed; None when some row has too few or too many fields, or quotes stand where
+        they should not."""
+        schema = dict.fromkeys(self.columns, pl.String)
+        try:
+            frame = pl.read_csv(
+                block,
+                has_header=False,
+                schema=schema,
+                separator=self.delimiter,
+                quote_char='"' if self.quoted else None,
+                raise_if_empty=False,
+            )
+        except pl.exceptions.PolarsError:
+            return None
+        # The reader fills short rows up with nulls, so they all end in one.
+        return None if frame[self.columns[-1]].null_count() and self._short_rows(block, frame.height) else frame
+
+    def _short_rows(self, block: bytes, rows: int) -> bool:
+        bare = text_file.without_quoted(block) if self.quoted and b'"' in block else block
+        blank = len(_BLANK.findall(bare))
+        return bare.count(self.delimiter.encode()) != (rows - blank) * (len(self.columns) - 1)
+
+    def _slowly(self, block: bytes, position: int) -> Batch:
+        """Row by row, for the blocks that need it."""
+        width, good, places, malformed = len(self.columns), [], [], []
+        quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if self.quoted else csv.QUOTE_NONE
+        number = position
+        for row in csv.reader(
+            io.StringIO(block.decode("utf-8"), newline=""), delimiter=self.delimiter, quoting=quoting
+        ):
+            if not any(row):
+                continue
+            if len(row) == width:
+                good.append([value or None for value in row])
+                places.append(number)
+            else:
+                reason = f"{len(row)} fields instead of {width}"
+                malformed.append(Malformed(number, reason, self.delimiter.join(row)))
+            number += 1
+        frame = pl.DataFrame(good, schema=dict.fromkeys(self.columns, pl.String), orient="row")
+        positions = pl.Series(POSITION, places, dtype=pl.Int64)
+        return Batch(frame.with_columns(positions), number - position, tuple(malformed))
+
+
+_BLANK = re.compile(rb"^\r?\n", re.MULTILINE)
+
+
+def open_csv(path: Path, mapping: Mapping[str, str], scratch: Path, check: Check) -> CsvSource:
+    """Opens a CSV file: finds encoding, delimiter, quoting and header, counts its records, reads a sample.
+
+    `mapping` may give delimiter and encoding. Raises BadInput for a file that is no CSV.
+    """
+    if os.path.getsize(path) == 0:
+        raise BadInput(
+            "The file is empty: upload an event log with a header line and a row per event.", reason="EMPTY_FILE"
+        )
+    file = text_file.prepare(path, mapping.get("encoding"), scratch, check)
+    head, quoted = _head(file)
+    count = text_file.count_lines(file, quoted, check)
+    findings: list[Finding] = []
+    if not count.is_utf8:
+        if mapping.get("encoding"):
+            raise BadInput(
+                "The file is not valid utf-8 text: give its encoding (cp1252, utf-16, …).", reason="BAD_ENCODING"
+            )
+        file = text_file.prepare_western(path, scratch, check)
+        head, quoted = _head(file)
+        findings.append(
+            Finding(f"The text is not UTF-8; it was read as {file.encoding}", {"encoding": file.encoding}, warning=True)
+        )
+    delimiter, preamble = _delimiter(head, mapping.get("delimiter"))
+    names, end = _header(head, delimiter, preamble)
+    source = CsvSource(
+        file=file,
+        columns=_unique(names),
+        delimiter=delimiter,
+        quoted=quoted,
+        body=file.start + end,
+        records=max(0, count.lines - head[:end].count(b"\n")),
+        content_bytes=os.path.getsize(file.path) - file.start,
+        check=check,
+        details={"delimiter": delimiter, "encoding": file.encoding},
+        findings=findings,
+    )
+    source.sample = _sample(source)
+    if source.sample.is_empty() and not _any_row(source):
+        raise BadInput(
+            "The file has a header line and no rows: upload an event log with a row per event.", reason="NO_ROWS"
+        )
+    return source
+
+
+def _any_row(source: CsvSource) -> bool:
+    return any(batch.records for batch in source.batches())
+
+
+def _head(file: TextFile) -> tuple[bytes, bool]:
+    """The beginning of the text, and whether fields are quoted in it: some field begins with a quote."""
+    with file.path.open("rb") as source:
+        source.seek(file.start)
+        head = source.read(HEAD)
+    return head, re.search(rb'(?:^|[\n\r,;\t|])"', head) is not None or _quoted_later(file)
+
+
+def _quoted_later(file: TextFile) -> bool:
+    pattern = re.compile(rb'[\n,;\t|]"')
+    with file.path.open("rb") as source:
+        source.seek(file.start)
+        while block := source.read(text_file.BLOCK):
+            if b'"' in block and pattern.search(block):
+                return True
+    return False
+
+
+def _delimiter(head: bytes, given: str | None) -> tuple[str, int]:
+    """The delimiter, and how many bytes of preamble ("sep=;", which spreadsheets write) stand before the header."""
+    stated = re.match(rb"sep=(.)\r?\n", head)
+    preamble = stated.end() if stated else 0
+    if given:
+        if len(given.encode()) != 1 or given in '"\r\n':
+            raise BadInput(
+                f"The delimiter {given!r} cannot be used: give one ASCII character such as , ; | or a tab.",
+                reason="BAD_DELIMITER",
+            )
+        return given, preamble
+    if stated:
+        return stated[1].decode(), preamble
+    text = head[: 256 << 10].decode("utf-8", "replace")
+    lines = text.splitlines(keepends=True)[:200]
+    return max(DELIMITERS, key=lambda mark: _fit(lines, mark)), preamble
+
+
+def _fit(lines: Sequence[str], delimiter: str) -> tuple[float, int]:
+    """How well a delimiter divides lines: the share of rows as wide as the header, then the width. A width of one
+    divides nothing."""
+    rows = [row for row in csv.reader(lines, delimiter=delimiter) if row][:100]
+    width = len(rows[0]) if rows else 0
+    if width < 2:
+        return (0.0, width)
+    body = rows[1:] or rows
+    return (round(sum(len(row) == width for row in body) / len(body), 1), width)
+
+
+def _header(head: bytes, delimiter: str, start: int) -> tuple[list[str], int]:
+    """The names in the header line, and where the rows begin."""
+    end = head.find(b"\n", start)
+    while end >= 0 and head.count(b'"', start, end) % 2 and end + 1 < len(head):
+        end = head.find(b"\n", end + 1)
+    if end < 0 and len(head) >= HEAD:
+        raise BadInput(
+            f"The header line is longer than {HEAD:,} bytes: an event log has a row per event and at most "
+            f"{MOST_COLUMNS:,} columns.",
+            reason="TOO_MANY_COLUMNS",
+        )
+    stop = len(head) if end < 0 else end + 1
+    text = head[start:stop].decode("utf-8", "replace")
+    if text.count(delimiter) >= MOST_COLUMNS:
+        raise BadInput(
+            f"The file has {text.count(delimiter) + 1:,} columns; at most {MOST_COLUMNS:,} can be used: an event log "
+            "has a row per event.",
+            reason="TOO_MANY_COLUMNS",
+        )
+    names = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), [])
+    if not any(name.strip() for name in names):
+        raise BadInput("The first line is empty: it must hold the names of the columns.", reason="NO_HEADER")
+    return names, stop
+
+
+def _unique(names: Sequence[str]) -> tuple[str, ...]:
+    """Names without surrounding spaces; a missing one becomes "column N", a repeated one gets a number."""
+    seen: dict[str, int] = {}
+    unique = []
+    for number, given in enumerate(names, start=1):
+        name = given.strip() or f"column {number}"
+        seen[name] = seen.get(name, 0) + 1
+        unique.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return tuple(unique)
+
+
+def _sample(source: CsvSource) -> pl.DataFrame:
+    """Rows from the beginning, the middle and the end of the file."""
+    size = os.path.getsize(source.file.path)
+    frames = [_piece(source, source.body, SAMPLE_BYTES)]
+    if size - source.body > SAMPLE_BYTES + 4 * ELSEWHERE_BYTES:
+        frames += [
+            _piece(source, start, ELSEWHERE_BYTES, partial=True) for start in (size // 2, size - ELSEWHERE_BYTES)
+        ]
+    return pl.concat([frame.drop(POSITION) for frame in frames])
+
+
+def _piece(source: CsvSource, start: int, size: int, partial: bool = False) -> pl.DataFrame:
+    with source.file.path.open("rb") as file:
+        file.seek(start)
+        data = file.read(size)
+    whole = len(data) < size or start + size >= os.path.getsize(source.file.path)
+    if partial:
+        data = data[data.find(b"\n") + 1 :]
+    # In the middle of the file nobody knows whether a line feed is inside of quotes: rows that come out odd are left
+    # out below.
+    end = len(data) if whole else data.rfind(b"\n") + 1 if partial else text_file.last_record_end(data, source.quoted)
+    try:
+        return source._batch(data[:end], 0).frame
+    except (csv.Error, UnicodeDecodeError):
+        return source._batch(b"", 0).frame

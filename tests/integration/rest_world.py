@@ -45,7 +45,7 @@ class Server:
         self.error: LodestreamError | Exception | None = None
         self.answers: dict[str, Any] = {}
         self.frames: asyncio.Queue[Any] = asyncio.Queue()
-        self.watchers = 0
+        self.unwatched = asyncio.Event()
 
     async def note(self, request: Any, context: Any) -> None:
         """Keeps what came, and fails when told to."""
@@ -93,14 +93,14 @@ class Operations(operation_pb2_grpc.OperationServiceServicer):
 
     async def WatchOperation(self, request, context):
         await self.server.note(request, context)
-        self.server.watchers += 1
+        self.server.unwatched.clear()
         try:
             while (frame := await self.server.frames.get()) is not None:
                 if isinstance(frame, Exception):
                     raise frame
                 yield frame
         finally:
-            self.server.watchers -= 1
+            self.server.unwatched.set()
 
 
 class Tracking(tracking_pb2_grpc.TrackingServiceServicer):

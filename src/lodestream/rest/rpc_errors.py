@@ -50,6 +50,8 @@ def refusal(error: aio.AioRpcError, request: Descriptor, in_path: Collection[str
 
 def place(request: Descriptor, name: str, in_path: Collection[str], with_body: bool) -> dict[str, str]:
     """Where a caller of this door wrote a field: "stages[2].stage_name" -> body, pointer "/stages/2/stageName"."""
+    if "request" not in request.fields_by_name:
+        name = name.removeprefix("request.")  # a Watch request holds that of its twin
     tokens = _tokens(request, name)
     if len(tokens) == 1 and (tokens[0] in in_path or not with_body):
         return {"in": "path" if tokens[0] in in_path else "query", "parameter": tokens[0]}

@@ -1,0 +1,1 @@
+"""The gRPC door: who may come in, what is understood, how refusals look, and the listening socket itself."""

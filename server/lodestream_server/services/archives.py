@@ -1,0 +1,93 @@
+"""One zip of all artifacts of an ended run, made when it is first asked for and kept for the askers after it.
+
+The same run always gives the same bytes, so a broken-off download can go on at its offset even after a restart.
+"""
+
+import asyncio
+import hashlib
+import os
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from lodestream_server.engine.engine import Engine
+from lodestream_server.runs.state import RunState
+from lodestream_server.store.files import no_space
+from lodestream_server.store.records import Artifact
+
+#: Archives kept; older ones are made again when somebody asks.
+_KEPT: Final = 16
+#: Files that are compressed already; doing it again costs time and saves nothing.
+_COMPRESSED: Final = frozenset({".parquet", ".png", ".pdf", ".zip", ".gz"})
+_FIXED_TIME: Final = (1980, 1, 1, 0, 0, 0)
+_PIECE: Final = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """A finished zip."""
+
+    path: Path
+    size_bytes: int
+    sha256: str
+
+
+class Archives:
+    """Zips under one folder, which is emptied when the server starts."""
+
+    def __init__(self, engine: Engine, folder: Path) -> None:
+        self._engine = engine
+        self._folder = folder
+        self._made: dict[str, asyncio.Task[Archive]] = {}
+        folder.mkdir(exist_ok=True, mode=0o700)
+        for left in folder.iterdir():
+            left.unlink()
+
+    async def of(self, run: RunState, artifacts: Sequence[Artifact]) -> Archive:
+        """The zip of the run's artifacts. Raises DiskFull."""
+        task = self._made.get(run.run_id)
+        if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
+            files = [(_name(artifact), self._engine.artifact_path(artifact)) for artifact in artifacts]
+            target = self._folder / f"{run.run_id}.zip"
+            task = self._made[run.run_id] = asyncio.create_task(asyncio.to_thread(_make, target, files))
+            self._forget_oldest()
+        return await asyncio.shield(task)
+
+    def _forget_oldest(self) -> None:
+        for run_id in [key for key, task in self._made.items() if task.done()][: max(0, len(self._made) - _KEPT)]:
+            del self._made[run_id]
+            # Downloads that have it open go on reading.
+            (self._folder / f"{run_id}.zip").unlink(missing_ok=True)
+
+
+def _name(artifact: Artifact) -> str:
+    """phase/file: file names are unique within a phase."""
+    return f"{artifact.phase}/{PurePosixPath(artifact.path).name}" if artifact.phase else artifact.path
+
+
+def _make(target: Path, files: Sequence[tuple[str, Path]]) -> Archive:
+    partial = target.with_suffix(".partial")
+    try:
+        with no_space(), zipfile.ZipFile(partial, "w") as archive:
+            for name, path in files:
+                _add(archive, name, path)
+        digest = hashlib.sha256()
+        with open(partial, "rb") as made:
+            while piece := made.read(_PIECE):
+                digest.update(piece)
+        os.replace(partial, target)
+    finally:
+        partial.unlink(missing_ok=True)
+    return Archive(target, target.stat().st_size, digest.hexdigest())
+
+
+def _add(archive: zipfile.ZipFile, name: str, path: Path) -> None:
+    entry = zipfile.ZipInfo(name, _FIXED_TIME)
+    entry.external_attr = 0o644 << 16
+    entry.compress_type = zipfile.ZIP_STORED if path.suffix in _COMPRESSED else zipfile.ZIP_DEFLATED
+    entry.file_size = path.stat().st_size
+    with open(path, "rb") as source, archive.open(entry, "w", force_zip64=entry.file_size > 2**31) as sink:
+        while piece := source.read(_PIECE):
+            sink.write(piece)

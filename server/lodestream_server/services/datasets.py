@@ -1,0 +1,92 @@
+"""DatasetService: event logs in, described, listed, deleted. An upload passes through in constant memory."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+from lodestream.errors import BadDataset, InvalidField, Malformed, Violation
+from lodestream.v1 import dataset_pb2, dataset_pb2_grpc
+from lodestream_server.engine.datasets import NewDataset
+from lodestream_server.engine.engine import Engine
+from lodestream_server.grpc_door import call
+from lodestream_server.services.as_dataset import as_dataset
+from lodestream_server.store.paging import PageRequest
+
+_pb = dataset_pb2
+#: Documented: so that nobody's memory is asked for more at once.
+_LARGEST_CHUNK: Final = 1024 * 1024
+#: Header fields that name columns and ways to read them.
+_MAPPING: Final = (
+    "case_id_column",
+    "activity_name_column",
+    "activity_time_column",
+    "start_time_column",
+    "resource_column",
+    "delimiter",
+    "encoding",
+    "timestamp_format",
+)
+
+
+class DatasetService(dataset_pb2_grpc.DatasetServiceServicer):
+    """See the contract; every method raises what its comment there names."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def UploadDataset(
+        self, requests: AsyncIterator[_pb.UploadDatasetRequest], context: Any
+    ) -> _pb.UploadDatasetResponse:
+        """Stores an event log; nothing of a stream that breaks off."""
+        header = (await anext(aiter(requests))).header
+        digest = hashlib.sha256() if header.sha256 else None
+        async with await self._engine.datasets.upload(_new(header)) as upload:
+            async for request in requests:
+                chunk = _chunk(request)
+                await upload.write(chunk)
+                if digest is not None:
+                    await asyncio.to_thread(digest.update, chunk)
+            if digest is not None and digest.hexdigest() != header.sha256.lower():
+                fault = "The file that arrived does not have the SHA-256 that its header names; send it again."
+                raise BadDataset(fault, details={"cause": "OTHER_CHECKSUM"})
+            dataset = await upload.finish()
+        return _pb.UploadDatasetResponse(dataset_id=dataset.dataset_id, dataset=as_dataset(dataset))
+
+    async def ListDatasets(self, request: _pb.ListDatasetsRequest, context: Any) -> _pb.ListDatasetsResponse:
+        """Datasets of a project, newest first."""
+        wanted = PageRequest(None, request.page_size, request.page_token or None)
+        page = await self._engine.datasets.list(call.current().scope, wanted)
+        return _pb.ListDatasetsResponse(
+            datasets=[as_dataset(dataset) for dataset in page.items], next_page_token=page.next_token
+        )
+
+    async def GetDataset(self, request: _pb.GetDatasetRequest, context: Any) -> _pb.GetDatasetResponse:
+        """One dataset with its description."""
+        dataset = await self._engine.datasets.get(call.current().scope, request.dataset_id)
+        return _pb.GetDatasetResponse(dataset=as_dataset(dataset))
+
+    async def DeleteDataset(self, request: _pb.DeleteDatasetRequest, context: Any) -> _pb.DeleteDatasetResponse:
+        """Deletes a dataset and its file."""
+        dataset = await self._engine.datasets.delete(call.current().scope, request.dataset_id)
+        return _pb.DeleteDatasetResponse(dataset_id=dataset.dataset_id)
+
+
+def _new(header: _pb.UploadDatasetRequest.Header) -> NewDataset:
+    here = call.current()
+    json_names = {field.name: field.json_name for field in header.DESCRIPTOR.fields}
+    return NewDataset(
+        scope=here.scope,
+        name=header.dataset_name,
+        file_name=header.file_name,
+        mapping={json_names[name]: value for name in _MAPPING if (value := getattr(header, name))},
+        created_by=here.by,
+    )
+
+
+def _chunk(request: _pb.UploadDatasetRequest) -> bytes:
+    if request.WhichOneof("part") != "chunk":
+        raise Malformed("After the header an upload consists of chunks alone.")
+    if len(request.chunk) > _LARGEST_CHUNK:
+        raise InvalidField.of(Violation("chunk", f"must not exceed {_LARGEST_CHUNK} bytes"))
+    return request.chunk

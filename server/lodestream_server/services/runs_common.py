@@ -1,0 +1,44 @@
+"""What the job and the operation service ask of the engine alike: places in the queue, ids for one effect, downloads
+of what a stopped run keeps."""
+
+import hashlib
+from datetime import datetime
+
+from google.protobuf.message import Message
+
+from lodestream_server.engine.engine import Engine
+from lodestream_server.engine.models import QueuePlace
+from lodestream_server.grpc_door.call import Call
+from lodestream_server.runs.shapes.common import artifact_url, completion
+from lodestream_server.runs.state import RunState
+from lodestream_server.runs.states import State
+from lodestream_server.store.reading import Scope
+from lodestream_server.store.requests import RequestId
+
+
+async def place_of(engine: Engine, run: RunState) -> QueuePlace | None:
+    """The run's place in the queue; None when it does not wait there."""
+    return await engine.queue_place(run.run_id) if run.state is State.QUEUED else None
+
+
+def expected(run: RunState, place: QueuePlace | None) -> tuple[datetime | None, datetime | None]:
+    """When a waiting run should begin and be done."""
+    start = place.estimated_start if place else run.scheduled_at if run.state is State.SCHEDULED else None
+    return start, completion(start, run.estimate)
+
+
+def one_effect(call: Call, request: Message, request_id: str) -> RequestId | None:
+    """The engine's name for the caller's request id; None without one. Keys are kept apart by project and method."""
+    if not request_id:
+        return None
+    scope = f"{call.scope.tenant_id}/{call.scope.project_id}/{call.method}"
+    return RequestId(scope, request_id, hashlib.sha256(request.SerializeToString(deterministic=True)).digest())
+
+
+async def kept_urls(engine: Engine, scope: Scope, run: RunState) -> list[str]:
+    """Where the files of the phases that a cancelled run keeps are."""
+    kept = set(run.receipt.phases_kept) if run.receipt else set[str]()
+    if not kept:
+        return []
+    artifacts = await engine.artifacts(scope, run.run_id)
+    return [artifact_url(run, artifact.artifact_id) for artifact in artifacts if artifact.phase in kept]

@@ -1,0 +1,250 @@
+"""The one loop behind every stream that tells a run: snapshot or replay, events, bookmarks, done; resume and reset.
+
+What it keeps true: every frame's token continues after that frame; nothing is told twice or left out; bookmarks come
+from this loop, so that one is never ahead of an event; `done` comes once, last, after the terminal event. A stream that
+has to end early (age, a server going down) ends without it.
+"""
+
+import asyncio
+import random
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+from google.protobuf.message import Message
+
+from lodestream.v1 import common_pb2
+from lodestream_server.engine.engine import Engine
+from lodestream_server.runs.events import Event
+from lodestream_server.runs.shapes import words
+from lodestream_server.runs.state import RunState
+from lodestream_server.services.stories import AnyStory, Item
+from lodestream_server.services.tokens import FAULTS, Fault, Stream
+from lodestream_server.store.reading import Scope
+
+#: Readers on their library's defaults take 4 MiB; a frame stays well below unless one event alone is larger.
+LARGEST_FRAME: Final = 1024 * 1024
+#: Events told at a stretch: some milliseconds, then others have their turn.
+_STRETCH: Final = 256
+#: Frames remembered for the watchers that come to the same place a moment later, in bytes.
+_REMEMBERED: Final = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Times of streams, in seconds."""
+
+    bookmark_s: float = 15.0
+    age_s: float = 1800.0
+
+    def end(self, now: float) -> float:
+        """When a stream that begins now has to end; spread, so that they do not all come back at once."""
+        return now + self.age_s * random.uniform(0.9, 1.0)
+
+
+class Streams:
+    """The streams under way, so that a server going down can end them."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self.ending = False
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def enter(self) -> asyncio.Task[Any]:
+        """The calling task serves a stream now."""
+        task = asyncio.current_task()
+        assert task is not None  # servicers run in tasks
+        self._tasks.add(task)
+        return task
+
+    def leave(self, task: asyncio.Task[Any]) -> None:
+        """It serves none any more."""
+        self._tasks.discard(task)
+
+    def ended_by_us(self, task: asyncio.Task[Any]) -> bool:
+        """Whether a cancellation that arrived is ours; it is then taken back."""
+        return self.ending and task.uncancel() == 0
+
+    def end_all(self) -> None:
+        """Wakes every stream up to end without `done`; new ones end after their snapshot."""
+        self.ending = True
+        for task in self._tasks:
+            task.cancel()
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """A batch as frames, and the teller's state after it."""
+
+    after: Any
+    frames: tuple[bytes, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes, with something for the bookkeeping."""
+        return 1000 + sum(map(len, self.frames))
+
+
+class RunWatcher:
+    """Serves all run streams of a server."""
+
+    def __init__(self, engine: Engine, streams: Streams, pace: Pace) -> None:
+        self._engine = engine
+        self._streams = streams
+        self._pace = pace
+        self._told: OrderedDict[tuple[bytes, int, int], _Told] = OrderedDict()
+        self._remembered = 0
+
+    async def watch(
+        self,
+        story: AnyStory,
+        scope: Scope,
+        run_id: str,
+        stream: Stream,
+        resume_token: str = "",
+        *,
+        replay: bool = False,
+    ) -> AsyncIterator[bytes]:
+        """The frames of one stream, ready to send. Raises RunNotFound."""
+        run = await self._engine.get(scope, run_id)
+        task = self._streams.enter()
+        try:
+            async for frame in self._frames(
+                _Watch(story, scope, run_id, stream, self._pace), run, resume_token, replay
+            ):
+                yield frame
+        except asyncio.CancelledError:
+            if not self._streams.ended_by_us(task):
+                raise
+        finally:
+            self._streams.leave(task)
+
+    async def _frames(self, watch: "_Watch", run: RunState, resume_token: str, replay: bool) -> AsyncIterator[bytes]:
+        cursor = watch.stream.read(resume_token) if resume_token else 0
+        if isinstance(cursor, int) and cursor > run.last_sequence:
+            cursor = "BEYOND_LOG"
+        if isinstance(cursor, str):
+            yield watch.reset(cursor)
+            cursor = 0
+        if cursor == 0 and not replay:
+            cursor, state = run.last_sequence, await self._state_of(watch, run)
+            yield watch.frame(cursor, snapshot=await watch.story.snapshot(run))
+        else:
+            state = await self._state_at(watch, run, cursor)
+        async for frame in self._events(watch, cursor, state):
+            yield frame
+        if watch.over:
+            ended = await self._engine.get(watch.scope, watch.run_id)
+            done = common_pb2.Done(state=words.RUN_STATES[ended.state])
+            yield watch.frame(ended.last_sequence, done=done)
+
+    async def _events(self, watch: "_Watch", cursor: int, state: Any) -> AsyncIterator[bytes]:
+        """Frames of events and bookmarks; sets `watch.over` once the run has ended."""
+        if self._streams.ending:
+            return
+        waits = self._engine.batches(watch.scope, watch.run_id, cursor, idle_s=self._pace.bookmark_s / 2)
+        async with aclosing(cast(AsyncGenerator[tuple[Event, ...], None], waits)) as batches:
+            async for batch in batches:
+                for part in _parts(batch):
+                    told = self._tell(watch, state, cursor, part)
+                    cursor, state = part[-1].sequence, told.after
+                    for frame in told.frames:
+                        watch.spoke()
+                        yield frame
+                if watch.bookmark_due():
+                    yield watch.frame(cursor, bookmark=common_pb2.Bookmark())
+                if watch.too_old() or self._streams.ending:
+                    return
+        watch.over = True
+
+    def _tell(self, watch: "_Watch", state: Any, cursor: int, part: Sequence[Event]) -> _Told:
+        place = watch.stream.mark, cursor, part[-1].sequence
+        if (told := self._told.get(place)) is None:
+            after, items = watch.story.tell(state, part)
+            told = self._told[place] = _Told(after, tuple(watch.event_frames(items)))
+            self._remembered += told.size
+            while self._remembered > _REMEMBERED and len(self._told) > 1:
+                self._remembered -= self._told.popitem(last=False)[1].size
+        return told
+
+    async def _state_of(self, watch: "_Watch", run: RunState) -> Any:
+        story = watch.story
+        if story.from_run is not None:
+            return story.from_run(run)
+        return await self._state_at(watch, run, run.last_sequence)
+
+    async def _state_at(self, watch: "_Watch", run: RunState, cursor: int) -> Any:
+        """The teller's state after that event."""
+        story = watch.story
+        if cursor == 0 or (story.from_run is None and story.from_events is None):
+            return story.nothing
+        if story.from_run is not None and cursor == run.last_sequence:
+            return story.from_run(run)
+        for (mark, _, last), told in reversed(self._told.items()):
+            if mark == watch.stream.mark and last == cursor:
+                return told.after
+        events = await self._engine.events(watch.scope, watch.run_id, limit=cursor)
+        assert story.from_events is not None  # a story that keeps state can find it again
+        return await asyncio.to_thread(story.from_events, events)
+
+
+class _Watch:
+    """One stream under way: makes its frames, knows its age and its silence."""
+
+    def __init__(self, story: AnyStory, scope: Scope, run_id: str, stream: Stream, pace: Pace) -> None:
+        self.story = story
+        self.scope = scope
+        self.run_id = run_id
+        self.stream = stream
+        self.over = False
+        self._now = asyncio.get_running_loop().time
+        self._bookmark_s = pace.bookmark_s
+        self._spoke = self._now()
+        self._ends = pace.end(self._spoke)
+
+    def frame(self, cursor: int, **part: Message) -> bytes:
+        """A frame with the token that continues after it."""
+        self.spoke()
+        return self.story.frame(resume_token=self.stream.token(cursor), **part).SerializeToString()
+
+    def reset(self, fault: Fault) -> bytes:
+        """Says why the token given is not honoured; what follows is a fresh start."""
+        return self.frame(0, reset=common_pb2.Reset(reason=fault, message=FAULTS[fault]))
+
+    def event_frames(self, items: Sequence[Item]) -> Sequence[bytes]:
+        """The items in as few frames as their size allows."""
+        frames: list[bytes] = []
+        held: list[Item] = []
+        room = LARGEST_FRAME
+        for item in items:
+            room -= (size := item.message.ByteSize() + 8)
+            if room < 0 and held:
+                frames.append(self._held(held))
+                held, room = [], LARGEST_FRAME - size
+            held.append(item)
+        return [*frames, self._held(held)] if held else frames
+
+    def spoke(self) -> None:
+        """A frame goes out."""
+        self._spoke = self._now()
+
+    def bookmark_due(self) -> bool:
+        """Whether the reader has had no sign of life for half the longest silence; the loop looks twice in it."""
+        return self._now() - self._spoke >= self._bookmark_s * 0.49
+
+    def too_old(self) -> bool:
+        """Whether the stream has reached its age."""
+        return self._now() >= self._ends
+
+    def _held(self, items: Sequence[Item]) -> bytes:
+        return self.frame(items[-1].sequence, events=self.story.events(events=[item.message for item in items]))
+
+
+def _parts(batch: Sequence[Event]) -> Sequence[Sequence[Event]]:
+    if len(batch) <= _STRETCH:
+        return (batch,) if batch else ()
+    return [batch[begin : begin + _STRETCH] for begin in range(0, len(batch), _STRETCH)]

@@ -1,0 +1,90 @@
+"""Settings of the server, typed and with their units: from flags, then LODESTREAM_* variables, then the defaults here.
+
+Read once by the command line and handed to `app.serve`; nothing else looks at the environment.
+"""
+
+from pathlib import Path
+from typing import Final, Literal
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from lodestream_server.engine.models import EngineSettings
+from lodestream_server.engine.opening import seats_of_this_machine
+
+_MIB: Final = 1024 * 1024
+
+
+class ServerSettings(BaseSettings):
+    """How a server is set up. Sizes are bytes, times seconds; each field is also LODESTREAM_<NAME>."""
+
+    model_config = SettingsConfigDict(env_prefix="LODESTREAM_", extra="ignore", frozen=True)
+
+    #: Everything the server keeps; made when it is not there.
+    data_dir: Path = Path("data")
+    #: HOST:PORT of the gRPC door; port 0 takes a free one. Also unix:/path.
+    grpc: str = "127.0.0.1:50051"
+    #: PEM files; without them only loopback addresses are served.
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    #: PEM file of authorities; with it only callers with a certificate of theirs are let in.
+    tls_client_ca: Path | None = None
+    #: Makes a new administrator key, for when the first one is lost.
+    renew_admin_token: bool = False
+    #: Who may read the schema by reflection. It is public; "key" and "off" are for those who like it quiet.
+    reflection: Literal["open", "key", "off"] = "open"
+
+    #: Runs at work at once.
+    seats: int = Field(default_factory=seats_of_this_machine, ge=1, le=256)
+    #: Memory of a run that does not say; 0: the machine's, shared between the seats.
+    run_memory_bytes: int = Field(0, ge=0)
+    largest_upload_bytes: int = Field(20 * 10**9, ge=1)
+    #: From the flag to SIGKILL when a run is cancelled.
+    cancel_grace_s: float = Field(5.0, ge=0)
+    #: Silence after which a worker counts as hung.
+    lease_s: float = Field(15.0, gt=0)
+    #: How long running work may go on once the server is asked to stop; the rest goes back to the queue.
+    drain_s: float = Field(10.0, ge=0)
+    #: Name of this machine in answers.
+    node: str = "worker-node"
+    #: US dollars; without both there are no costs in answers.
+    price_cpu_hour: float | None = Field(None, ge=0)
+    price_gb_hour: float | None = Field(None, ge=0)
+
+    #: Longest silence of a stream.
+    bookmark_s: float = Field(15.0, gt=0, le=15.0)
+    #: Streams end at about this age (up to a tenth earlier) and are taken up again by their readers: a stream whose
+    #: reader vanished without a word would otherwise stay for ever.
+    stream_age_s: float = Field(1800.0, gt=0)
+    largest_message_bytes: int = Field(64 * _MIB, ge=_MIB)
+    #: Calls under way on one connection; further ones wait on the caller's side.
+    streams_per_connection: int = Field(10_000, ge=1)
+    #: Calls that have arrived and are not yet taken up. grpc.aio answers CANCELLED beyond 1,000 unless told otherwise.
+    pending_calls: int = Field(100_000, ge=1)
+    keepalive_s: float = Field(30.0, ge=1)
+    keepalive_timeout_s: float = Field(10.0, ge=1)
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @field_validator("grpc")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        if value.startswith("unix:"):
+            return value
+        host, colon, port = value.rpartition(":")
+        if not colon or not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:
+            raise ValueError("must be HOST:PORT, such as 127.0.0.1:50051; port 0 takes a free one")
+        return value
+
+    def engine(self) -> EngineSettings:
+        """The part that the engine reads."""
+        return EngineSettings(
+            seats=self.seats,
+            run_memory_bytes=self.run_memory_bytes,
+            largest_upload_bytes=self.largest_upload_bytes,
+            grace_s=self.cancel_grace_s,
+            lease_s=self.lease_s,
+            node=self.node,
+            price_cpu_hour=self.price_cpu_hour,
+            price_gb_hour=self.price_gb_hour,
+        )

@@ -6,43 +6,25 @@ nodes.parquet (instances and service times per activity), hours.parquet, rework.
 resources, resources.parquet.
 """
 
-from dataclasses import dataclass, field
-
 import polars as pl
 
-from lodestream_server.workloads.mining import figures, resources, rework, spoken, throughput
-from lodestream_server.workloads.mining.instances import WAITING_MEANS, Clock, clock_of, instances, with_waiting
-from lodestream_server.workloads.mining.validated import PAIR, Codes, ValidatedLog, numbered, open_log, read
+from lodestream_server.workloads.mining import figures, resources, rework, spoken, throughput, waiting
+from lodestream_server.workloads.mining.instances import WAITING_MEANS, Clock, clock_of
+from lodestream_server.workloads.mining.tally import Tally, walk
+from lodestream_server.workloads.mining.validated import PAIR, Codes, ValidatedLog, open_log
 from lodestream_server.workloads.phase import Json, Phase
 
+#: Rows of each table in the results; the files have all.
 TOP = 50
 
 #: Steps with the most waiting in the results.
 SLOW_STEPS = 12
-
-#: An activity is called a bottleneck when at least this share of all waiting of the log lies before it.
-BOTTLENECK_SHARE = 0.05
 
 #: Efficiency is stated only if the durations of at least this share of the activity instances are known.
 TIMED_ENOUGH = 0.9
 
 #: Bars of the cycle-time distribution; it ends at the 98th percentile, the rest is one number.
 _BARS = 30
-
-
-@dataclass(slots=True)
-class Tally:
-    """What grows while the buckets are read."""
-
-    activities: Codes
-    hours: throughput.HourCount
-    rework: rework.ReworkCount
-    resources: resources.ResourceCount | None
-    cycles: list[pl.Series] = field(default_factory=list)
-    nodes: list[pl.DataFrame] = field(default_factory=list)
-    instances: int = 0
-    timed: int = 0
-    waits: int = 0
 
 
 def analyse(phase: Phase) -> Json:
@@ -58,7 +40,7 @@ def analyse(phase: Phase) -> Json:
     phase.log(
         "INFO", f"Times of this log are {clock.kind}; waiting is the {WAITING_MEANS[clock.kind]}", timing=clock.kind
     )
-    _walk(phase, log, clock, tally)
+    walk(phase, log, clock, tally)
     phase.progress(log.events, log.events, "Ranking bottlenecks")
     tables = _tables(phase, tally)
     for name, rows in tables.items():
@@ -68,66 +50,12 @@ def analyse(phase: Phase) -> Json:
     return results
 
 
-def _walk(phase: Phase, log: ValidatedLog, clock: Clock, tally: Tally) -> None:
-    columns = [*clock.columns, *(["resource"] if tally.resources else [])]
-    done = 0
-    for bucket in log.buckets:
-        phase.progress(done, log.events, f"Measuring waiting and work, part {bucket.number + 1} of {len(log.buckets)}")
-        frame = read(bucket, columns)
-        numbers = numbered(frame, tally.activities)
-        _add_cases(tally, numbers)
-        phase.check()
-        found = with_waiting(instances(clock, numbers, frame), clock)
-        _add_instances(phase, tally, bucket.number, found)
-        phase.check()
-        if tally.resources:
-            tally.resources.add(bucket.number, found, frame["resource"].cast(pl.String))
-        done += bucket.events
-        phase.metrics(waitTimeCalculated=tally.waits, cycleTimeCalculated=sum(map(len, tally.cycles)))
-
-
-def _add_cases(tally: Tally, numbers: pl.DataFrame) -> None:
-    """Cycle time of a case: from the start of its first event to its last timestamp."""
-    last = numbers["first"].shift(-1, fill_value=True)
-    ends = numbers["at"].filter(last)
-    if "start" in numbers.columns:
-        starts = numbers.group_by("case", maintain_order=True).agg(pl.col("start").min())["start"]
-    else:
-        starts = numbers["at"].filter(numbers["first"])
-    tally.cycles.append(ends - starts)
-    tally.hours.add(numbers["at"], starts, ends)
-
-
-def _add_instances(phase: Phase, tally: Tally, bucket: int, found: pl.DataFrame) -> None:
-    # The activity waited for comes first in the key, so that all waiting before it can be read together.
-    key = pl.col("activity").cast(pl.UInt64) * PAIR + pl.col("before").cast(pl.UInt64)
-    waits = found.select(key=key, value="waiting").drop_nulls("key")
-    figures.keep(phase.scratch, "waits", bucket, waits)
-    timed = found.filter("timed")
-    if timed.height:
-        service = timed.select(key=pl.col("activity").cast(pl.UInt64), value=pl.col("end") - pl.col("start"))
-        figures.keep(phase.scratch, "service", bucket, service)
-    tally.rework.add(found)
-    last = pl.col("first").shift(-1, fill_value=True)
-    ends = found.select("activity", "first", last=last).group_by("activity")
-    tally.nodes.append(
-        ends.agg(pl.len().cast(pl.Int64).alias("instances"), _number("first", "starts"), _number("last", "ends"))
-    )
-    tally.instances += found.height
-    tally.timed += timed.height
-    tally.waits += waits.height
-
-
-def _number(flag: str, name: str) -> pl.Expr:
-    return pl.col(flag).sum().cast(pl.Int64).alias(name)
-
-
 def _tables(phase: Phase, tally: Tally) -> dict[str, pl.DataFrame]:
     names = tally.activities.table("activity", "name")
     steps, before = figures.summarise_twice(phase.scratch, "waits", phase.check, PAIR)
     tables = {
-        "flow": _flow(steps, names),
-        "waiting": _waiting(before, names),
+        "flow": waiting.flow(steps, names),
+        "waiting": waiting.waiting(before, names),
         "nodes": _nodes(phase, tally, names),
         "hours": tally.hours.rows(),
         "rework": tally.rework.rows(names),
@@ -137,43 +65,8 @@ def _tables(phase: Phase, tally: Tally) -> dict[str, pl.DataFrame]:
     return tables
 
 
-def _share(rows: pl.DataFrame) -> pl.Expr:
-    """Each row's part of all waiting; 0 when nobody waited at all."""
-    total = int(rows["total"].sum())
-    return (pl.col("total") / total if total else pl.lit(0.0)).round(6).alias("share")
-
-
-def _flow(steps: pl.DataFrame, names: pl.DataFrame) -> pl.DataFrame:
-    return (
-        steps.with_columns(a=(pl.col("key") % PAIR).cast(pl.UInt32), b=(pl.col("key") // PAIR).cast(pl.UInt32))
-        .join(names.rename({"activity": "a", "name": "source"}), on="a")
-        .join(names.rename({"activity": "b", "name": "target"}), on="b")
-        .select(
-            "source",
-            "target",
-            "count",
-            _share(steps),
-            *figures.in_seconds("total", "mean", "median", "p90", "min", "max"),
-        )
-        .sort("count", "source", "target", descending=[True, False, False])
-    )
-
-
-def _waiting(before: pl.DataFrame, names: pl.DataFrame) -> pl.DataFrame:
-    return (
-        before.with_columns(activity=pl.col("key").cast(pl.UInt32))
-        .join(names, on="activity")
-        .select(
-            pl.col("name").alias("activity"),
-            pl.col("count").alias("occurrences"),
-            _share(before),
-            *figures.in_seconds("total", "mean", "median", "p90", "max"),
-        )
-        .sort("totalSeconds", "activity", descending=[True, False])
-    )
-
-
 def _nodes(phase: Phase, tally: Tally, names: pl.DataFrame) -> pl.DataFrame:
+    """Activities by frequency: activity, instances, starts, ends (of cases), and their service times where known."""
     nodes = pl.concat(tally.nodes).group_by("activity").agg(pl.all().sum()).join(names, on="activity")
     columns = [pl.col("name").alias("activity"), pl.col("instances", "starts", "ends")]
     if tally.timed:
@@ -186,7 +79,7 @@ def _nodes(phase: Phase, tally: Tally, names: pl.DataFrame) -> pl.DataFrame:
 def _results(log: ValidatedLog, clock: Clock, tally: Tally, tables: dict[str, pl.DataFrame]) -> Json:
     cycles = pl.concat(tally.cycles)
     waited = float(tables["waiting"]["totalSeconds"].sum())
-    bottlenecks = _bottlenecks(tables)
+    bottlenecks = figures.listed(waiting.bottlenecks(tables["flow"], tables["waiting"]), TOP)
     results: Json = {
         "cases": len(cycles),
         "events": log.events,
@@ -214,31 +107,6 @@ def _results(log: ValidatedLog, clock: Clock, tally: Tally, tables: dict[str, pl
     if "resources" in tables:
         results["resources"] = resources.as_results(tables["resources"], tally.instances)
     return results
-
-
-def _bottlenecks(tables: dict[str, pl.DataFrame]) -> list[Json]:
-    """Activities with at least `BOTTLENECK_SHARE` of all waiting before them, the largest first, and the step from
-    which most of it comes.
-    """
-    worst = (
-        tables["flow"]
-        .sort("totalSeconds", descending=True, maintain_order=True)
-        .unique("target", keep="first", maintain_order=True)
-    )
-    rows = (
-        tables["waiting"]
-        .filter((pl.col("share") >= BOTTLENECK_SHARE) & (pl.col("totalSeconds") > 0))
-        .join(
-            worst.select(activity="target", mostlyAfter="source", after="totalSeconds"),
-            on="activity",
-            how="left",
-            maintain_order="left",
-        )
-        .with_columns(mostlyAfterShare=(pl.col("after") / pl.col("totalSeconds")).round(6))
-        .drop("after")
-        .with_row_index("rank", offset=1)
-    )
-    return figures.listed(rows, TOP)
 
 
 def _timed_rows(nodes: pl.DataFrame) -> list[Json]:
@@ -287,7 +155,7 @@ def _histogram(cycles: pl.Series) -> Json:
 #: What the words of the results mean.
 DEFINITIONS = {
     "cycleTimes": "from the start of a case's first event to its last timestamp; p90 interpolated linearly",
-    "bottlenecks": f"activities with at least {BOTTLENECK_SHARE:.0%} of all waiting before them; "
+    "bottlenecks": f"activities with at least {waiting.BOTTLENECK_SHARE:.0%} of all waiting before them; "
     "share is of all waiting of the log",
     "rework": "activity instances whose activity already occurred in their case; "
     "selfLoops immediately follow the same activity",

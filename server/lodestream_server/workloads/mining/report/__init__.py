@@ -13,8 +13,9 @@ import polars as pl
 from lodestream_server.workloads.mining import spoken
 from lodestream_server.workloads.mining.recommendations import Recommendation, recommend
 from lodestream_server.workloads.mining.report import charts, enriched, page, selection
+from lodestream_server.workloads.mining.report.frame import Caption
 from lodestream_server.workloads.mining.report.options import KNOWN, Wanted, wanted
-from lodestream_server.workloads.mining.report.process_map import Caption, draw
+from lodestream_server.workloads.mining.report.process_map import draw
 from lodestream_server.workloads.mining.validated import ValidatedLog, open_log
 from lodestream_server.workloads.phase import Json, Phase
 

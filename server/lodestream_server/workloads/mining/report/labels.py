@@ -53,7 +53,7 @@ def _best(
 
 
 def _candidates(route: Route, size: Size) -> list[tuple[float, int, Point]]:
-    """Places on the route and to both sides of it: what speaks against each by itself, its piece of the route, where."""
+    """Places on the route and to both sides of it: what speaks against each by itself, its piece, itself."""
     lengths = [abs(a[0] - b[0]) + abs(a[1] - b[1]) for a, b in pairwise(route)]
     whole, walked = sum(lengths), 0.0
     found = []

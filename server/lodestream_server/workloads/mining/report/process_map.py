@@ -7,28 +7,28 @@ nothing.
 
 import math
 from dataclasses import dataclass
-from xml.sax.saxutils import escape
 
 from lodestream_server.workloads.mining import spoken
 from lodestream_server.workloads.mining.report import fit, labels, shapes
+from lodestream_server.workloads.mining.report.frame import (
+    HEADER,
+    LEGEND,
+    MARGIN,
+    SMALL,
+    Caption,
+    document,
+    header,
+    legend,
+)
 from lodestream_server.workloads.mining.report.layout import Box, Layout, Link, Point, layout
 from lodestream_server.workloads.mining.report.selection import END, START, Activity, MapContent, Step
 from lodestream_server.workloads.mining.report.shapes import tag, text
 
-NAME_SIZE, SMALL = 13.0, 11.0
+NAME_SIZE = 13.0
 _LINE, _PAD, _BAND = 16.0, 12.0, 18.0
 _TEXT_WIDTH, _NAME_LINES, _NARROWEST = 170.0, 3, 104.0
-_MARGIN, _HEADER, _LEGEND = 28.0, 64.0, 62.0
 _MARKER = 30.0
 _LEAST_WIDTH = 860.0
-
-
-@dataclass(frozen=True, slots=True)
-class Caption:
-    """What stands above the map."""
-
-    title: str
-    subtitle: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +49,16 @@ def draw(content: MapContent, caption: Caption) -> str:
     drawn = layout(boxes, [_link(step, len(nodes), content) for step in content.steps])
     centres = _label_centres(content, boxes, drawn)
     left, right = _sides(content, drawn, centres)
-    width = max(_LEAST_WIDTH, right - left + 2 * _MARGIN)
-    height = _HEADER + drawn.height + _LEGEND + 2 * _MARGIN
+    width = max(_LEAST_WIDTH, right - left + 2 * MARGIN)
+    height = HEADER + drawn.height + LEGEND + 2 * MARGIN
     shift = (width - (right - left)) / 2 - left
     body = [
         tag("rect", width=width, height=height, fill=shapes.PAPER),
-        _header(caption, width),
-        tag("g", _graph(content, nodes, drawn, centres), transform=f"translate({shift:.1f} {_HEADER + _MARGIN:.1f})"),
-        _legend(content, _HEADER + drawn.height + 2 * _MARGIN, width),
+        header(caption, width),
+        tag("g", _graph(content, nodes, drawn, centres), transform=f"translate({shift:.1f} {HEADER + MARGIN:.1f})"),
+        legend(content, HEADER + drawn.height + 2 * MARGIN, width),
     ]
-    return _document("".join(body), width, height, content, caption)
+    return document("".join(body), width, height, content, caption)
 
 
 def _marker_boxes() -> list[Box]:
@@ -85,41 +85,6 @@ def _sides(content: MapContent, drawn: Layout, centres: list[Point]) -> tuple[fl
     left = min((x - half for (x, _), half in zip(centres, halves, strict=True)), default=0.0)
     right = max((x + half for (x, _), half in zip(centres, halves, strict=True)), default=0.0)
     return min(0.0, left), max(drawn.width, right)
-
-
-def _document(body: str, width: float, height: float, content: MapContent, caption: Caption) -> str:
-    labels = (
-        f'<title id="process-map-title">{escape(fit.clean(caption.title))}</title>'
-        f'<desc id="process-map-desc">{escape(fit.clean(_description(content)))}</desc>'
-    )
-    return tag(
-        "svg",
-        labels + body,
-        xmlns="http://www.w3.org/2000/svg",
-        viewBox=f"0 0 {width:.0f} {height:.0f}",
-        width=f"{width:.0f}",
-        height=f"{height:.0f}",
-        role="img",
-        aria_labelledby="process-map-title process-map-desc",
-        font_family=shapes.FONT,
-    )
-
-
-def _description(content: MapContent) -> str:
-    most = ", ".join(fit.clean(activity.name)[:60] for activity in content.activities[:5])
-    slow = ", ".join(fit.clean(activity.name)[:60] for activity in content.activities if activity.bottleneck)
-    return (
-        f"Directed graph of a process from start to end. {_shown(content)}. Most frequent activities: {most}. "
-        f"Bottlenecks: {slow or 'none'}. The tables of the report hold all rows."
-    )
-
-
-def _shown(content: MapContent) -> str:
-    return (
-        f"Shown are {len(content.activities):,} of {content.all_activities:,} activities and "
-        f"{content.inner_steps:,} of {content.all_steps:,} transitions, "
-        f"which cover {spoken.percent(content.covered)} of all steps"
-    )
 
 
 def _node(activity: Activity) -> _Node:
@@ -167,14 +132,6 @@ def _link(step: Step, size: int, content: MapContent) -> Link:
 def _label_size(step: Step) -> tuple[float, float]:
     lines = _step_label(step)
     return max(fit.width(line, SMALL, bold=step.bottleneck) for line in lines) + 8, 3.0 + 13.0 * len(lines)
-
-
-def _header(caption: Caption, width: float) -> str:
-    title = fit.wrap(caption.title, 19.0, width - 2 * _MARGIN, 1, bold=True)[0]
-    subtitle = fit.wrap(caption.subtitle, 12.0, width - 2 * _MARGIN, 1)[0]
-    return text(title, _MARGIN, 36, 19, text_anchor="start", font_weight=700) + text(
-        subtitle, _MARGIN, 57, 12, text_anchor="start", fill=shapes.MUTED
-    )
 
 
 def _graph(content: MapContent, nodes: list[_Node], drawn: Layout, centres: list[Point]) -> str:
@@ -262,38 +219,3 @@ def _node_tooltip(activity: Activity) -> str:
     service = "" if activity.median_service is None else f", median work {spoken.duration(activity.median_service)}"
     waiting = f"{spoken.percent(activity.waiting_share)} of all waiting before it"
     return f"{activity.name}: {spoken.count(activity.count)} times{service}, {waiting}"
-
-
-def _legend(content: MapContent, top: float, width: float) -> str:
-    y, x = top + 14, _MARGIN
-    parts = [tag("line", x1=_MARGIN, y1=top - 6, x2=width - _MARGIN, y2=top - 6, stroke="#d8dfe7")]
-    for i in range(5):
-        parts.append(
-            tag(
-                "rect",
-                x=x + i * 20,
-                y=y - 9,
-                width=20,
-                height=12,
-                fill=shapes.fill(i / 4)[0],
-                stroke="#7b93ad",
-                stroke_width="0.5",
-            )
-        )
-    parts.append(_note("rare to frequent activity", x + 108, y))
-    x += 262
-    for i, thickness in enumerate((1.5, 4.0, 7.0)):
-        line = ((x + i * 30, y - 3), (x + i * 30 + 26, y - 3))
-        parts.append(shapes.arrow(line, thickness, shapes.stroke(i / 2)))
-    parts.append(_note("rare to frequent step", x + 98, y))
-    x += 236
-    parts.append(tag("rect", x=x, y=y - 10, width=24, height=14, rx=4, fill=shapes.SLOW))
-    parts.append(_note("bottleneck: large share of all waiting", x + 32, y))
-    parts.append(_note("Label of a step: how often · median waiting before the next activity.", _MARGIN, y + 26))
-    note = fit.wrap(_shown(content) + ".", SMALL, width - 2 * _MARGIN, 1)[0]
-    parts.append(_note(note, _MARGIN, y + 44))
-    return "".join(parts)
-
-
-def _note(content: str, x: float, y: float) -> str:
-    return text(content, x, y, SMALL, text_anchor="start", fill=shapes.MUTED)

@@ -127,6 +127,18 @@ async def test_whoever_wins_the_run_ends_once(tmp_path: Path, seed: int):
     assert store.position > 0
 
 
+async def test_what_the_fold_refuses_fails_the_run_instead_of_leaving_it(tmp_path: Path):
+    """A worker that speaks of a phase the run does not have is a fault, and the run hears of it."""
+    pool = PlayedPool(1)
+    engine = await _engine(tmp_path, pool, ManualClock())
+    run_id = (await engine.submit(job("Count"))).run.run_id
+    run = await engine.ended(SCOPE, run_id)
+    assert run.failure is not None
+    assert (run.state, run.failure.reason) == (State.FAILED, "INTERNAL")
+    assert pool.free == 1
+    await engine.close()
+
+
 async def _engine(data_dir: Path, pool: PlayedPool, clock: ManualClock) -> Engine:
     store, ids = await Store.open(data_dir), RandomIds()
     describer = Describer("", {}, data_dir / "log", 1.0, 0)

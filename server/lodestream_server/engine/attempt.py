@@ -8,6 +8,7 @@ in memory.
 import asyncio
 import logging
 import secrets
+import traceback
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Literal
@@ -91,7 +92,7 @@ class Attempt:
             if await self._start():
                 await self._seat.begin(assignment)
                 self._ladder.begun()
-                await self._conclude(await self._listen())
+                await self._conclude(await self._outcome())
         except RaceLost as lost:
             log.warning("%s was taken from its worker: %s", self.run.run_id, lost)
         finally:
@@ -111,6 +112,15 @@ class Attempt:
         except RaceLost:  # cancelled or timed out while the seat was being taken
             return False
         return True
+
+    async def _outcome(self) -> Outcome:
+        try:
+            return await self._listen()
+        except RaceLost:
+            raise
+        except Exception:  # a worker that says what the fold refuses must not leave the run at work for ever
+            self._seat.signal("SIGKILL")
+            return Broke("INTERNAL", "", "", traceback=traceback.format_exc())
 
     async def _listen(self) -> Outcome:
         async for word in self._seat.words():

@@ -151,7 +151,7 @@ def _apply_body(state: RunState, event: Event) -> RunState:
         case CancelRequested() as body:
             return _cancel_requested(state, body, event.time)
         case Requeued(worker_died=worker_died):
-            return _requeued(state, worker_died, event.time)
+            return _requeued(state, worker_died)
         case RetryPlanned(at):
             return _left(_step(state, State.RETRY_WAIT, retry_at=at, attempts_spent=state.attempts_spent + 1))
         case Completed():
@@ -194,9 +194,10 @@ def _started(state: RunState, body: Started, now: datetime) -> RunState:
     )
 
 
-def _requeued(state: RunState, worker_died: bool, now: datetime) -> RunState:
+def _requeued(state: RunState, worker_died: bool) -> RunState:
+    # It keeps its age: what it lost was not its turn.
     deaths, spent = state.worker_deaths + worker_died, state.attempts_spent + worker_died
-    return _left(_step(state, State.QUEUED, queued_at=now, worker_deaths=deaths, attempts_spent=spent))
+    return _left(_step(state, State.QUEUED, worker_deaths=deaths, attempts_spent=spent))
 
 
 def _left(state: RunState) -> RunState:

@@ -94,6 +94,7 @@ class RunState:
     worker_deaths: int = 0
     waiting_for: tuple[str, ...] = ()
     retry_at: datetime | None = None
+    #: When its age in the queue began; being handed back does not begin it again.
     queued_at: datetime | None = None
     #: When the first attempt began.
     started: datetime | None = None

@@ -6,7 +6,7 @@ and stages, milestones, warnings and errors. Sub-events are progress and changes
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
@@ -248,10 +248,9 @@ def _progress(body: Progressed) -> _Told:
 
 
 def _completion(body: PhaseCompleted) -> _Told:
-    took = str(timedelta(seconds=round(body.duration_s)))
     details: Json = {"stageName": body.phase, "durationSeconds": body.duration_s}
     if body.records is not None:
         details["recordsProcessed"] = body.records
     if body.kept:
         return Moment.STAGE_COMPLETED, f"{body.phase} stage kept from an earlier attempt", body.phase, details
-    return Moment.STAGE_COMPLETED, f"{body.phase} stage completed successfully in {took}", body.phase, details
+    return Moment.STAGE_COMPLETED, f"{body.phase} stage completed successfully", body.phase, details

@@ -14,8 +14,10 @@ import psutil
 _PR_SET_PDEATHSIG = 1
 #: The server's loop must stay prompt while all cores mine.
 _NICE = 5
-#: Address space per byte of memory allowed: allocators and mapped files reserve much more than they touch.
-_RESERVED = 4
+#: Writable memory per byte of memory allowed: allocators keep more than is in use at a time.
+_RESERVED = 2
+#: And for what is not the run's: thread stacks (8 MB each), the engines of the libraries.
+_SLACK_BYTES = 1 << 30
 
 
 def settle_in() -> None:
@@ -29,15 +31,17 @@ def settle_in() -> None:
 
 
 def bound_memory(memory_bytes: int) -> None:
-    """Lets allocations fail beyond the limit for the run to come; 0 lifts it. Resident memory is watched by the
-    server as well."""
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    """Lets allocations fail beyond the limit for the run to come; 0 lifts it. The server watches resident memory as
+    well."""
+    # RLIMIT_DATA and not RLIMIT_AS: it counts writable memory only, and V8 (inside vl-convert) reserves terabytes
+    # of addresses.
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     soft = resource.RLIM_INFINITY
     if memory_bytes > 0:
-        soft = psutil.Process().memory_info().vms + _RESERVED * memory_bytes
+        soft = psutil.Process().memory_info().data + _RESERVED * memory_bytes + _SLACK_BYTES
     if hard != resource.RLIM_INFINITY:
         soft = hard if soft == resource.RLIM_INFINITY else min(soft, hard)
-    resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+    resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 
 def end_group() -> None:

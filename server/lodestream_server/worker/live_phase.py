@@ -57,6 +57,8 @@ class LivePhase:
     done: int | None = None
     _total: int | None = None
     _activity: str | None = None
+    #: Between the working thread, which adds figures, and the reporting one, which takes them.
+    _lock: threading.Lock = field(default_factory=threading.Lock)
     _metrics: Json = field(default_factory=dict)
     _told: tuple[int | None, int | None, str | None] = (None, None, None)
     _rate: float | None = None
@@ -92,8 +94,8 @@ class LivePhase:
 
     def metrics(self, **values: Any) -> None:
         """See `Phase.metrics`."""
-        # A new dict: the reporting thread may be taking the old one.
-        self._metrics = {**self._metrics, **plain(values)}
+        with self._lock:
+            self._metrics |= plain(values)
         self.check()
 
     def artifact(
@@ -124,8 +126,9 @@ class LivePhase:
         if now != self._told and self.done is not None:
             self._told = now
             changes.append(self._progressed())
-        if self._metrics:
+        with self._lock:
             values, self._metrics = self._metrics, {}
+        if values:
             changes.append(MetricsChanged(self.name, values))
         return changes
 

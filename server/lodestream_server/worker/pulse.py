@@ -5,7 +5,7 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import psutil
@@ -25,20 +25,22 @@ class Sampler:
         self._me = psutil.Process()
         self._lock = threading.Lock()
         self._begin = self._before = time.monotonic()
-        self._cpu_begin = self._cpu_before = self._cpu_s()
+        # A run begins without children; looking for them reads the whole process table.
+        self._cpu_begin = self._cpu_before = self._cpu_s([])
         self._io_begin = self._io()
 
     def sample(self, phase: str) -> Sampled:
         """What was used until now; the CPU percent is since the last sample."""
         with self._lock:
-            now, cpu = time.monotonic(), self._cpu_s()
+            children = self._me.children(recursive=True)
+            now, cpu = time.monotonic(), self._cpu_s(children)
             share = max(0.0, cpu - self._cpu_before) / max(now - self._before, 0.001)
             self._before, self._cpu_before = now, cpu
             read, written, operations = (b - a for a, b in zip(self._io_begin, self._io(), strict=True))
             return Sampled(
                 # More than all cores is an artefact of a very short interval.
                 cpu_percent=round(min(share, os.cpu_count() or 1) * 100, 1),
-                rss_bytes=self._rss(),
+                rss_bytes=self._rss(children),
                 cpu_s=round(cpu - self._cpu_begin, 3),
                 elapsed_s=round(now - self._begin, 3),
                 read_bytes=read,
@@ -49,21 +51,18 @@ class Sampler:
                 phase=phase,
             )
 
-    def _group(self) -> list[psutil.Process]:
-        return [self._me, *self._me.children(recursive=True)]
-
-    def _rss(self) -> int:
+    def _rss(self, children: Sequence[psutil.Process]) -> int:
         total = 0
-        for process in self._group():
+        for process in (self._me, *children):
             with contextlib.suppress(psutil.Error):  # ended meanwhile
                 total += process.memory_info().rss
         return total
 
-    def _cpu_s(self) -> float:
+    def _cpu_s(self, children: Sequence[psutil.Process]) -> float:
         mine = self._me.cpu_times()
         # Children that ended are in the parent's own account.
         total = mine.user + mine.system + mine.children_user + mine.children_system
-        for child in self._me.children(recursive=True):
+        for child in children:
             with contextlib.suppress(psutil.Error):
                 times = child.cpu_times()
                 total += times.user + times.system

@@ -108,10 +108,10 @@ def _mining_phases(first: str) -> tuple[PhaseSpec, ...]:
     # Weights: shares of the time that mining 1M events took, rounded; loading reads and writes everything, the rest
     # reads columns.
     return (
-        PhaseSpec(first, f"{_MINING}.loading:load", 45, "DataLoader"),
-        PhaseSpec("Process Discovery", f"{_MINING}.discovery:discover", 20, "ProcessMiner"),
-        PhaseSpec("Performance Analysis", f"{_MINING}.performance:analyse", 20, "PerformanceAnalyzer"),
-        PhaseSpec("Report Generation", f"{_MINING}.report:report", 15, "ReportGenerator"),
+        PhaseSpec(first, f"{_MINING}.loading:load", 72, "DataLoader"),
+        PhaseSpec("Process Discovery", f"{_MINING}.discovery:discover", 6, "ProcessMiner"),
+        PhaseSpec("Performance Analysis", f"{_MINING}.performance:analyse", 6, "PerformanceAnalyzer"),
+        PhaseSpec("Report Generation", f"{_MINING}.report:report", 16, "ReportGenerator"),
     )
 
 

@@ -1,0 +1,121 @@
+"""`lodestream tokens create | list | revoke`: API keys, for administrators."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from lodestream.cli import arguments
+from lodestream.cli.failing import Usage
+from lodestream.cli.output import document, fields, moment, note, print_json, table
+from lodestream.cli.session import Session, command
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the group."""
+    group = typer.Typer(no_args_is_help=True, help="API keys: create, list, revoke. Takes an administrator's key.")
+    app.add_typer(group, name="tokens", rich_help_panel="Server")
+    _create(group)
+    _list(group)
+    _revoke(group)
+
+
+def _create(group: typer.Typer) -> None:
+    @command(
+        group,
+        "create",
+        examples="""
+        lodestream tokens create nightly --role write
+        lodestream tokens create dashboard --role read --this-project --expires 90d
+        lodestream tokens create operator --role admin --every-tenant
+        """,
+    )
+    async def create(
+        session: Session,
+        name: Annotated[str, typer.Argument(help="Shown as the one who submitted or cancelled.")],
+        role: Annotated[str, typer.Option("--role", "-r", help="read, write or admin.")] = "write",
+        this_project: Annotated[
+            bool, typer.Option("--this-project", help="Good for the project in use only, not the whole tenant.")
+        ] = False,
+        every_tenant: Annotated[bool, typer.Option("--every-tenant", help="Good for every tenant.")] = False,
+        expires: Annotated[
+            str | None, typer.Option("--expires", metavar="SPAN", help="Refused after that: 90d, 12h. Never otherwise.")
+        ] = None,
+    ) -> None:
+        """Create an API key for the tenant in use and print its token, which is shown this once.
+
+        The token is the only line on stdout, so that it can be kept in a variable.
+        """
+        if this_project and every_tenant:
+            raise Usage("--this-project and --every-tenant exclude each other.")
+        scope = session.client.settings
+        answer = await session.client.create_key(
+            name,
+            role,
+            tenant_id=None if every_tenant else scope.tenant_id,
+            project_id=scope.project_id if this_project else None,
+            expires_at=datetime.now(UTC) + arguments.span(expires, "--expires") if expires else None,
+        )
+        if session.as_json:
+            print_json(answer)
+            return
+        typer.echo(answer.token)
+        key = document(answer.key)
+        note(f"Key {key['prefix']}… ({key['role']}) for {_reach(key)}. Only its hash is kept; note the token now.")
+
+
+def _list(group: typer.Typer) -> None:
+    @command(
+        group,
+        "list",
+        examples="""
+        lodestream tokens list
+        lodestream tokens list --revoked --json
+        """,
+    )
+    async def list_(
+        session: Session,
+        revoked: Annotated[bool, typer.Option("--revoked", help="With those revoked or expired.")] = False,
+    ) -> None:
+        """List API keys, newest first. Tokens are not kept, only their beginnings."""
+        from lodestream.v1.key_pb2 import ListKeysResponse
+
+        answer = ListKeysResponse(keys=await session.client.keys(include_revoked=revoked))
+        session.answer(answer, lambda: _show(document(answer)["keys"]))
+
+
+def _revoke(group: typer.Typer) -> None:
+    @command(group, "revoke", examples="lodestream tokens revoke lode_x7Fq")
+    async def revoke(
+        session: Session,
+        prefix: Annotated[str, typer.Argument(help="The visible beginning of its token.")],
+    ) -> None:
+        """Revoke an API key: its next call is refused."""
+        key = await session.client.revoke_key(prefix)
+        session.answer(key, lambda: _show_key(document(key)))
+
+
+def _show(keys: list[dict[str, Any]]) -> None:
+    rows = [
+        (key["prefix"], key["name"], key["role"], _reach(key), moment(key.get("lastUsedAt")) or "never", _state(key))
+        for key in keys
+    ]
+    table(("PREFIX", "NAME", "ROLE", "GOOD FOR", "LAST USED", "STATE"), rows)
+
+
+def _show_key(key: dict[str, Any]) -> None:
+    fields({"Prefix": key["prefix"], "Name": key["name"], "Role": key["role"], "State": _state(key)})
+
+
+def _reach(key: dict[str, Any]) -> str:
+    if project := key.get("projectId"):
+        return f"project {project}"
+    tenant = key.get("tenantId")
+    return f"tenant {tenant}" if tenant else "every tenant"
+
+
+def _state(key: dict[str, Any]) -> str:
+    if revoked := key.get("revokedAt"):
+        return f"revoked {moment(revoked)}"
+    expires = key.get("expiresAt")
+    return f"until {moment(expires)}" if expires else "good"

@@ -6,6 +6,7 @@ cost here.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -26,6 +27,14 @@ class Sendable(Protocol):
         """Sends the answer."""
 
 
+#: Says that the connection ends with this answer: the rest of the body was not read.
+CLOSE = (b"connection", b"close")
+# What is thrown away of a refused body, so that callers who read only when they have sent everything get to the answer:
+# closing a socket with unread bytes in it would reset the connection under it.
+_DISCARDED_BYTES = 128 * 1024 * 1024
+_DISCARDED_S = 5.0
+
+
 @dataclass(slots=True)
 class Answer:
     """A whole answer in memory."""
@@ -38,7 +47,22 @@ class Answer:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Sends it; the server leaves the body of a HEAD out."""
         await send(begun(self.status, self.media_type, [*self.headers, length(len(self.body))]))
-        await send({"type": "http.response.body", "body": self.body})
+        if CLOSE in self.headers:
+            await send({"type": "http.response.body", "body": self.body, "more_body": True})
+            await _discard(receive)
+            await send({"type": "http.response.body", "body": b""})
+        else:
+            await send({"type": "http.response.body", "body": self.body})
+
+
+async def _discard(receive: Receive) -> None:
+    left = _DISCARDED_BYTES
+    try:
+        async with asyncio.timeout(_DISCARDED_S):
+            while left > 0 and (message := await receive())["type"] == "http.request" and message.get("more_body"):
+                left -= len(message.get("body", b""))
+    except TimeoutError:
+        pass
 
 
 def begun(status: int, media_type: bytes, headers: Iterable[tuple[bytes, bytes]]) -> dict[str, Any]:

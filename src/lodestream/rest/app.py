@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import time
 from typing import Any
 
 from grpc import aio
@@ -15,6 +16,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lodestream.rest.document import routes, text
+from lodestream.rest.downloads import Downloads
 from lodestream.rest.framework import ConnexionMiddleware
 from lodestream.rest.guard import Guard
 from lodestream.rest.links import Links
@@ -25,6 +27,7 @@ from lodestream.rest.resolver import ByName, Handler
 from lodestream.rest.routing import Routing
 from lodestream.rest.rpcs import rpcs
 from lodestream.rest.settings import RestSettings, Shared
+from lodestream.rest.uploads import Uploads
 from lodestream.wire import Refused
 
 _log = logging.getLogger(__name__)
@@ -38,7 +41,10 @@ class Facade:
         links = Links(settings.link_key, settings.link_ttl_s, settings.public_url)
         self._shared = Shared(settings, links)
         calls = rpcs(channel)
-        own: dict[str, Handler] = {}
+        own: dict[str, Handler] = {
+            "UploadDataset": Uploads(calls["UploadDataset"]),
+            "DownloadArtifact": Downloads(calls["DownloadArtifact"], self._shared, time.time),
+        }
         inner: ASGIApp = Pages(_connexion(ByName(calls, self._shared, own)), text(), channel)
         inner = Guard(inner, settings.hosts, settings.max_body_bytes)
         inner = Problems(inner)

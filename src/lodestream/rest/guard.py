@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from lodestream.rest.answers import CLOSE
 from lodestream.rest.json_body import parse
 from lodestream.rest.problems import Refusal
 
@@ -81,7 +82,7 @@ class Guard:
     def _too_large(self) -> Refusal:
         limit = f"at most {self._max_body_bytes} bytes"
         # The rest of the body is not read, so the connection cannot be used again.
-        return Refusal("BODY_TOO_LARGE", f"The body may have {limit}.", headers=[(b"connection", b"close")])
+        return Refusal("BODY_TOO_LARGE", f"The body may have {limit}.", headers=[CLOSE])
 
 
 def takes_json(headers: Mapping[bytes, bytes]) -> bool:

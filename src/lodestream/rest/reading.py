@@ -30,7 +30,7 @@ def message(rpc: Rpc, asked: Asked, *, with_body: bool) -> Message:
     if rpc.has_request_id and b"idempotency-key" in asked.headers:
         _take_key(made, asked.header(b"idempotency-key"))
     if problems := check(made):
-        raise Refused(_placed(problem, asked.path, with_body) for problem in problems)
+        raise Refused(placed(problem, asked.path, with_body) for problem in problems)
     return made
 
 
@@ -59,7 +59,7 @@ def _take_key(made: Any, key: str) -> None:
     made.request_id = key
 
 
-def _placed(problem: Problem, path: Mapping[str, str], with_body: bool) -> Problem:
+def placed(problem: Problem, path: Mapping[str, str], with_body: bool) -> Problem:
     """The problem of a message, told where the caller wrote the field."""
     first = problem.pointer.split("/")[1] if problem.pointer else ""
     if first in path:

@@ -1,0 +1,176 @@
+"""Uploads: a body of any size goes straight into the UploadDataset stream, a chunk at a time.
+
+octet-stream carries the file and the query what is to be said about it; multipart carries both. A multipart body that
+brings the file before the dataset's name waits on disk until the rest has come, so memory stays constant either way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator
+from typing import IO, Any, Final
+
+from grpc import aio
+
+from lodestream.rest import reading, rpc_errors
+from lodestream.rest.answers import CLOSE, Answer
+from lodestream.rest.asked import Asked
+from lodestream.rest.multipart import Field, FileBegun, Form
+from lodestream.rest.problems import Refusal, invalid
+from lodestream.rest.rpcs import Rpc
+from lodestream.v1.dataset_pb2 import UploadDatasetRequest
+from lodestream.wire import Refused, check, from_params, to_json
+
+#: The contract allows 1 MiB a message.
+CHUNK_BYTES: Final = 256 * 1024
+#: A caller who sends nothing for this long has gone without saying so.
+SILENCE_S: Final = 60.0
+#: Above it a file that waits for its fields goes to disk.
+_IN_MEMORY_BYTES: Final = 1024 * 1024
+_NAME: Final = "datasetName"
+
+
+class Uploads:
+    """Answers POST …/datasets."""
+
+    def __init__(self, rpc: Rpc) -> None:
+        self._rpc = rpc
+
+    async def __call__(self, asked: Asked) -> Answer:
+        """Raises Refused for what is said about the file, Refusal for the rest."""
+        call = self._rpc.call(metadata=reading.metadata(asked))
+        try:
+            complete = await self._send(asked, call)
+            answer = await call
+        except (aio.AioRpcError, asyncio.InvalidStateError) as error:
+            raise await self._refusal(error, call, asked) from None
+        except (Refusal, Refused) as refused:
+            raise _closing(refused) from None
+        finally:
+            call.cancel()
+        headers = [(b"content-language", asked.language.encode()), (b"x-request-id", asked.request_id.encode())]
+        return Answer(200, to_json(answer, asked.language), headers=headers if complete else [*headers, CLOSE])
+
+    async def _send(self, asked: Asked, call: Any) -> bool:
+        """Sends everything; False when the server had its answer before the end."""
+        stream = _octets(asked) if not _is_multipart(asked) else _parts(asked)
+        buffer = bytearray()
+        async for part in stream:
+            if isinstance(part, UploadDatasetRequest.Header):
+                await call.write(UploadDatasetRequest(header=part))
+                continue
+            buffer += part
+            if len(buffer) >= CHUNK_BYTES:
+                if call.done():
+                    return False
+                await call.write(UploadDatasetRequest(chunk=bytes(buffer)))
+                buffer.clear()
+        if buffer:
+            await call.write(UploadDatasetRequest(chunk=bytes(buffer)))
+        await call.done_writing()
+        return True
+
+    async def _refusal(self, error: Exception, call: Any, asked: Asked) -> Exception:
+        """What the caller is told when the server refused: it may have done so in the middle of the body."""
+        if not isinstance(error, aio.AioRpcError):
+            try:
+                await call
+            except aio.AioRpcError as told:
+                error = told
+        if not isinstance(error, aio.AioRpcError):
+            return error
+        header = UploadDatasetRequest.Header.DESCRIPTOR
+        refused = rpc_errors.refusal(error, header, asked.path, with_body=_is_multipart(asked))
+        return _closing(refused) if refused else error
+
+
+def _closing(refused: Refusal | Refused) -> Refusal | Refused:
+    if isinstance(refused, Refusal):
+        refused.headers.append(CLOSE)
+    return refused
+
+
+def _is_multipart(asked: Asked) -> bool:
+    media_type = asked.header(b"content-type").split(";")[0].strip().lower()
+    if not media_type:
+        raise Refusal("UNSUPPORTED_MEDIA_TYPE", "Say which: multipart/form-data or application/octet-stream.")
+    return media_type == "multipart/form-data"
+
+
+async def _octets(asked: Asked) -> AsyncIterator[UploadDatasetRequest.Header | bytes]:
+    yield _header(asked, {}, "")
+    async for chunk in _body(asked):
+        yield chunk
+
+
+async def _parts(asked: Asked) -> AsyncIterator[UploadDatasetRequest.Header | bytes]:
+    """The header as soon as the file can begin, then the file."""
+    form = Form(asked.header(b"content-type"))
+    fields: dict[str, str] = {}
+    file_name: str | None = None
+    begun = False
+    with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as waiting:
+        async for data in _body(asked):
+            for piece in form.feed(data):
+                match piece:
+                    case Field():
+                        _take(fields, piece, begun)
+                    case FileBegun():
+                        if file_name is not None:
+                            raise invalid("/file", "is given twice", "send one file")
+                        file_name = piece.file_name
+                        if begun := _NAME in fields:
+                            yield _header(asked, fields, file_name)
+                    case bytes() if begun:
+                        yield piece
+                    case bytes():
+                        await asyncio.to_thread(waiting.write, piece)
+        form.finish()
+        if file_name is None:
+            raise invalid("/file", "is required", "send the event log as the part named file")
+        if not begun:
+            yield _header(asked, fields, file_name)
+            async for chunk in _reread(waiting):
+                yield chunk
+
+
+def _take(fields: dict[str, str], piece: Field, begun: bool) -> None:
+    if piece.name in fields:
+        raise invalid(f"/{piece.name}", "is given twice", "send it once")
+    if begun:
+        raise invalid(f"/{piece.name}", "comes after the file", f"send every field, or {_NAME}, before the file")
+    fields[piece.name] = piece.text
+
+
+async def _reread(waiting: IO[bytes]) -> AsyncIterator[bytes]:
+    waiting.seek(0)
+    while chunk := await asyncio.to_thread(waiting.read, CHUNK_BYTES):
+        yield chunk
+
+
+def _header(asked: Asked, fields: dict[str, str], file_name: str) -> UploadDatasetRequest.Header:
+    """What is said about the file, from parts, query and path. Raises Refused."""
+    given = {**asked.query, **{name: [text] for name, text in fields.items() if text}}
+    header = from_params(UploadDatasetRequest.Header, asked.path, given)
+    if file_name and not header.file_name:
+        header.file_name = file_name[-255:]
+    if problems := check(header):
+        location = "body" if _is_multipart(asked) else "query"
+        raise Refused(reading.placed(problem, asked.path, location == "body") for problem in problems)
+    return header
+
+
+async def _body(asked: Asked) -> AsyncIterator[bytes]:
+    """The chunks of the body. Raises Refusal when the caller goes, or falls silent."""
+    while True:
+        try:
+            message = await asyncio.wait_for(asked.receive(), SILENCE_S)
+        except TimeoutError:
+            raise Refusal("TOO_SLOW", f"Nothing came for {SILENCE_S:.0f} seconds.") from None
+        if message["type"] == "http.disconnect":
+            raise Refusal("TOO_SLOW", "The caller went away before the body was complete.")
+        if chunk := message.get("body", b""):
+            yield chunk
+        if not message.get("more_body", False):
+            return

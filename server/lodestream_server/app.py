@@ -22,7 +22,7 @@ from lodestream_server.engine.models import EngineSettings
 from lodestream_server.engine.opening import open_engine
 from lodestream_server.grpc_door.admin_token import admin_token, write_private
 from lodestream_server.grpc_door.guard import Guard
-from lodestream_server.grpc_door.listening import listen, make_server
+from lodestream_server.grpc_door.listening import check_address, listen, make_server
 from lodestream_server.grpc_door.methods import SERVICES
 from lodestream_server.services import add_services
 from lodestream_server.services.watching import Pace, Streams
@@ -55,9 +55,10 @@ async def running(
 
     `engine_settings` replaces what the settings say of the engine, for hosts with workloads of their own.
 
-    Raises CannotListen, DataDirInUse, StoreTooNew, StoreDamaged; then nothing was changed.
+    Raises CannotListen, DataDirInUse, StoreTooNew, StoreDamaged.
     """
     engine_settings = engine_settings or settings.engine()
+    check_address(settings)
     async with open_engine(settings.data_dir, engine_settings, catalogue=catalogue) as engine:
         streams, state = Streams(), health.aio.HealthServicer()
         guard = Guard(engine.keys, reflection_takes_key=settings.reflection == "key")
@@ -69,7 +70,8 @@ async def running(
             streams,
             settings=engine_settings,
             pace=pace,
-            archives_dir=settings.data_dir / "archives",
+            data_dir=settings.data_dir,
+            catalogue=catalogue,
         )
         health_pb2_grpc.add_HealthServicer_to_server(state, server)
         if settings.reflection != "off":

@@ -34,31 +34,32 @@ def register(app: typer.Typer) -> None:
 
 
 def serve(
-    data_dir: Annotated[Path | None, typer.Option(help="Everything the server keeps. [default: data]")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Everything the server keeps; data when left out.")] = None,
     grpc: Annotated[
-        str | None, typer.Option(help="HOST:PORT to listen on; port 0 takes a free one. [default: 127.0.0.1:50051]")
+        str | None, typer.Option(help="HOST:PORT to listen on, port 0 takes a free one; 127.0.0.1:50051 when left out.")
     ] = None,
     ready_file: Annotated[
         Path | None,
         typer.Option(
-            envvar="LODESTREAM_SERVE_READY_FILE",
+            envvar="LODESTREAM_READY_FILE",
             help="Written when calls are answered: address and administrator's token as JSON, readable by you alone.",
         ),
     ] = None,
-    seats: Annotated[int | None, typer.Option(help="Runs at work at once. [default: one per core]")] = None,
+    seats: Annotated[int | None, typer.Option(help="Runs at work at once; one per core when left out.")] = None,
     tls_certificate: Annotated[Path | None, typer.Option(help="PEM file; needed to listen beyond loopback.")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="PEM file with the certificate's key.")] = None,
     tls_client_ca: Annotated[Path | None, typer.Option(help="PEM file; callers then need a certificate of it.")] = None,
     renew_admin_token: Annotated[
-        bool | None, typer.Option("--renew-admin-token", help="Make a new administrator's key, for a lost one.")
-    ] = None,
+        bool, typer.Option("--renew-admin-token", help="Make a new administrator's key, for a lost one.")
+    ] = False,
     drain_s: Annotated[
-        float | None, typer.Option(help="Seconds that running work may go on after the signal to stop. [default: 10]")
+        float | None,
+        typer.Option(help="Seconds that running work may go on after the signal to stop; 10 when left out."),
     ] = None,
-    log_level: Annotated[str | None, typer.Option(help="DEBUG, INFO, WARNING or ERROR. [default: INFO]")] = None,
+    log_level: Annotated[str | None, typer.Option(help="DEBUG, INFO (when left out), WARNING or ERROR.")] = None,
 ) -> None:
     """Run the server until SIGTERM or Ctrl-C."""
-    given = {key: value for key, value in locals().items() if value is not None and key != "ready_file"}
+    given = {key: value for key, value in locals().items() if value not in (None, False) and key != "ready_file"}
     raise typer.Exit(_serve(given, ready_file))
 
 

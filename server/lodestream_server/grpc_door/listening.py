@@ -47,10 +47,9 @@ def listen(server: Server, settings: ServerSettings) -> str:
     """Binds the address; what callers dial, with the port that was taken. Raises CannotListen."""
     address = settings.grpc
     try:
-        if settings.tls_certificate or settings.tls_key:
+        if settings.tls_certificate:
             port = server.add_secure_port(address, _credentials(settings))
         else:
-            _plain_text_allowed(address)
             port = server.add_insecure_port(address)
     except RuntimeError:
         port = 0
@@ -59,6 +58,14 @@ def listen(server: Server, settings: ServerSettings) -> str:
     if port == 0:
         raise CannotListen(f"{address} is in use or not an address of this machine; name another with --grpc.")
     return f"{address.rpartition(':')[0]}:{port}"
+
+
+def check_address(settings: ServerSettings) -> None:
+    """Refuses what cannot work before anything is opened. Raises CannotListen."""
+    if settings.tls_certificate or settings.tls_key:
+        _credentials(settings)
+    else:
+        _plain_text_allowed(settings.grpc)
 
 
 def _plain_text_allowed(address: str) -> None:

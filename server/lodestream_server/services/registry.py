@@ -9,32 +9,62 @@ from lodestream_server.engine import estimates
 from lodestream_server.engine.engine import Engine
 from lodestream_server.engine.models import EngineSettings
 from lodestream_server.grpc_door.methods import METHODS, SERVICES
+from lodestream_server.runs.state import RunState
+from lodestream_server.services import machine
 from lodestream_server.services.archives import Archives
 from lodestream_server.services.artifacts import ArtifactService
 from lodestream_server.services.datasets import DatasetService
 from lodestream_server.services.jobs import JobService
+from lodestream_server.services.keys import KeyService
 from lodestream_server.services.operations import OperationService
+from lodestream_server.services.queue import QueueService
 from lodestream_server.services.results import Results
+from lodestream_server.services.system import SystemService
+from lodestream_server.services.tracked_jobs import TrackedJobs
+from lodestream_server.services.tracking import Component, TrackingService
 from lodestream_server.services.watching import Pace, RunWatcher, Streams
+from lodestream_server.workloads.catalogue import Catalogue
 
 
 def add_services(
-    server: Any, engine: Engine, streams: Streams, *, settings: EngineSettings, pace: Pace, archives_dir: Path
+    server: Any,
+    engine: Engine,
+    streams: Streams,
+    *,
+    settings: EngineSettings,
+    pace: Pace,
+    data_dir: Path,
+    catalogue: Catalogue,
 ) -> None:
     """Adds them all to a grpc.aio server, or to anything that takes handlers like one."""
+    machine.begin()
     watcher = RunWatcher(engine, streams, pace)
     results = Results(engine, lambda resources, seconds: estimates.cost_usd(settings, resources, seconds))
     ours = {
         "OperationService": OperationService(engine, watcher, results),
         "JobService": JobService(engine, watcher, results),
         "DatasetService": DatasetService(engine),
-        "ArtifactService": ArtifactService(engine, Archives(engine, archives_dir)),
+        "ArtifactService": ArtifactService(engine, Archives(engine, data_dir / "archives")),
+        "TrackingService": TrackingService(
+            engine, watcher, streams, pace, TrackedJobs(engine, data_dir), _components(catalogue)
+        ),
+        "KeyService": KeyService(engine),
+        "QueueService": QueueService(engine, streams, pace),
+        "SystemService": SystemService(engine, data_dir, settings.node),
     }
     for full_name in SERVICES:
         name = full_name.rpartition(".")[2]
         module = _stubs_of(full_name)
         servicer = ours.get(name) or getattr(module, f"{name}Servicer")()
         getattr(module, f"add_{name}Servicer_to_server")(servicer, server)
+
+
+def _components(catalogue: Catalogue) -> Component:
+    def component(run: RunState, phase: str) -> str | None:
+        specs = catalogue.find(run.kind, run.type).phases
+        return next((spec.component for spec in specs if spec.name == phase), None) or None
+
+    return component
 
 
 def _stubs_of(service: str) -> Any:

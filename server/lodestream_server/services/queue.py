@@ -1,0 +1,138 @@
+"""QueueService: what waits in a project's queue, next first, and what the machine can do. Steering it comes later."""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from lodestream.v1 import common_pb2, queue_pb2, queue_pb2_grpc
+from lodestream_server.engine.engine import Engine
+from lodestream_server.engine.models import QueuePlace
+from lodestream_server.grpc_door import call
+from lodestream_server.runs.events import Event
+from lodestream_server.runs.shapes import words
+from lodestream_server.runs.shapes.values import duration, duration_range, gigabytes, percent, timestamp
+from lodestream_server.runs.state import RunState
+from lodestream_server.runs.states import Priority, RunKind
+from lodestream_server.services.latest import View, latest
+from lodestream_server.services.tokens import Stream
+from lodestream_server.services.watching import Pace, Streams
+from lodestream_server.store.paging import LARGEST_PAGE, PageRequest
+from lodestream_server.store.reading import RunFilter, Scope
+
+_pb = queue_pb2.GetQueueResponse
+#: Documented: what comes after that is counted, not listed.
+_LISTED: Final = 1000
+#: Documented: starts whose waits are averaged.
+_STARTS: Final = 100
+#: The kinds of events that change who waits or runs.
+_MOVES: Final = frozenset(
+    {"queued", "requeued", "started", "scheduled", "retry-planned", "completed", "failed", "cancelled", "timed-out"}
+)
+
+
+class QueueService(queue_pb2_grpc.QueueServiceServicer):
+    """See the contract; what is not here is answered NOT_BUILT."""
+
+    def __init__(self, engine: Engine, streams: Streams, pace: Pace) -> None:
+        self._engine = engine
+        self._streams = streams
+        self._pace = pace
+
+    async def GetQueue(self, request: queue_pb2.GetQueueRequest, context: Any) -> queue_pb2.GetQueueResponse:
+        """What waits in a project's queue, next first, and what the machine can do."""
+        return await self._shown(call.current().scope, request)
+
+    async def WatchQueue(self, request: queue_pb2.WatchQueueRequest, context: Any) -> AsyncIterator[Any]:
+        """The queue, live."""
+        here, wanted = call.current(), request.request
+
+        async def newest() -> int:
+            return self._engine.position
+
+        async def matters(batch: Sequence[Event]) -> bool:
+            # Runs of other projects move this one's places too.
+            return any(event.kind in _MOVES for event in batch)
+
+        async def over() -> common_pb2.Done | None:
+            return None
+
+        view = View(
+            frame=queue_pb2.WatchQueueResponse,
+            newest=newest,
+            batches=lambda after, idle_s: self._engine.store_batches(after, idle_s=idle_s),
+            number=lambda event: event.position,
+            matters=matters,
+            show=lambda: self._shown(here.scope, wanted),
+            over=over,
+        )
+        stream = Stream.of(self._engine.store_id, here.method, wanted)
+        async for frame in latest(view, stream, self._streams, self._pace, request.resume_token):
+            yield frame
+
+    async def _shown(self, scope: Scope, request: queue_pb2.GetQueueRequest) -> queue_pb2.GetQueueResponse:
+        now, busy, seats = self._engine.clock.now(), len(self._engine.at_work()), self._engine.seats
+        waiting = [place for place in await self._engine.queue() if _is_of(place.run, scope)]
+        priorities = [place.run.priority for place in waiting]
+        wanted = [place for place in waiting if _matches(place.run, request)]
+        return _pb(
+            queue_status=queue_pb2.QUEUE_STATUS_ACTIVE,
+            timestamp=timestamp(now),
+            summary=_pb.Summary(
+                total_queued_jobs=len(waiting),
+                critical_priority_jobs=priorities.count(Priority.CRITICAL),
+                high_priority_jobs=priorities.count(Priority.HIGH),
+                normal_priority_jobs=priorities.count(Priority.NORMAL),
+                low_priority_jobs=priorities.count(Priority.LOW),
+                average_wait_time=duration(await self._average_wait_s(scope)),
+            ),
+            processing_capacity=_pb.ProcessingCapacity(
+                active_workers=busy,
+                total_workers=seats,
+                current_load=percent(100 * busy / seats),
+                max_concurrent_jobs=seats,
+                currently_running=busy,
+            ),
+            queued_jobs=[_queued(place, estimates=request.include_estimates) for place in wanted[:_LISTED]],
+        )
+
+    async def _average_wait_s(self, scope: Scope) -> float:
+        """Mean wait of the project's last hundred starts, from when each could have begun; 0 without any."""
+        newest = PageRequest(1, LARGEST_PAGE)
+        pages = [await self._engine.list(scope, RunFilter(kind), newest) for kind in RunKind]
+        started = [run for page in pages for run in page.items if run.started is not None]
+        last = sorted(started, key=_start, reverse=True)[:_STARTS]
+        waits = [max(0.0, (_start(run) - (run.scheduled_at or run.created)).total_seconds()) for run in last]
+        return sum(waits) / len(waits) if waits else 0.0
+
+
+def _start(run: RunState) -> datetime:
+    assert run.started is not None  # asked of started runs alone
+    return run.started
+
+
+def _queued(place: QueuePlace, *, estimates: bool) -> _pb.QueuedJob:
+    run = place.run
+    return _pb.QueuedJob(
+        job_id=run.run_id,
+        job_name=run.name,
+        job_type=run.type,
+        priority=words.PRIORITIES[run.priority],
+        queue_position=place.position,
+        estimated_start_time=timestamp(place.estimated_start) if estimates else None,
+        estimated_duration=duration_range(run.estimate) if estimates else None,
+        submitted_by=run.submitted_by or None,
+        date_submitted=timestamp(run.created),
+        resource_requirements=_pb.ResourceRequirements(
+            cpu_units=max(1, round(run.resources.cpu_units)), memory_gb=gigabytes(run.resources.memory_bytes)
+        ),
+    )
+
+
+def _is_of(run: RunState, scope: Scope) -> bool:
+    return (run.tenant_id, run.project_id) == (scope.tenant_id, scope.project_id)
+
+
+def _matches(run: RunState, request: queue_pb2.GetQueueRequest) -> bool:
+    if request.priority and words.PRIORITIES[run.priority] != request.priority:
+        return False
+    return not request.job_type or words.job_type(run.type) == request.job_type

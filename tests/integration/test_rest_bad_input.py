@@ -64,35 +64,6 @@ async def test_a_body_that_is_no_object_is_refused(client, body):
     assert "must be an object" in document["detail"]
 
 
-async def test_a_body_above_the_limit_is_refused_by_its_announcement(server, client):
-    """50 MB are not read to be refused."""
-    pieces = []
-
-    async def body():
-        for _ in range(50):
-            pieces.append(1)
-            yield b" " * 1_000_000
-
-    headers = {**JSON, "content-length": "50000000"}
-    answer = await client.post(f"{ASYNC}/operation", content=body(), headers=headers)
-    assert told(answer, 413)["reason"] == "BODY_TOO_LARGE"
-    assert answer.headers["connection"] == "close"
-    assert pieces == []
-
-
-async def test_a_chunked_body_above_the_limit_is_refused_as_soon_as_it_passes_it(client):
-    """No announcement, and still not read whole."""
-    pieces = []
-
-    async def body():
-        for _ in range(50):
-            pieces.append(1)
-            yield b" " * 1_000_000
-
-    told(await client.post(f"{ASYNC}/operation", content=body(), headers=JSON), 413)
-    assert len(pieces) < 10
-
-
 @pytest.mark.parametrize("page_size", ["0", "101", "-1", "x", "", "1.5", "1e1", "9" * 30])
 async def test_a_page_size_out_of_range_or_no_number_is_refused(client, page_size):
     """The answer names the parameter and the range."""

@@ -17,7 +17,7 @@ class Asked:
 
     `headers` are lower-case names -> values; `path` and `query` hold decoded texts; `body` is the parsed JSON document
     (None where there is none); `media_type` is the one chosen for the answer; `receive` still gives the body of an
-    upload.
+    upload, and `body_is_read` says when it has given all of it.
     """
 
     scope: Scope
@@ -29,6 +29,7 @@ class Asked:
     media_type: str
     language: Language
     request_id: str
+    body_is_read: bool = False
 
     def header(self, name: bytes) -> str:
         """The text of a header, "" when it is absent."""

@@ -61,7 +61,7 @@ class Guard:
     async def _read(self, headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
         announced = headers.get(b"content-length", b"")
         if announced.isdigit() and int(announced[:20]) > self._max_body_bytes:
-            raise self._too_large()
+            raise self._too_large(more=True)
         chunks: list[bytes] = []
         size = 0
         try:
@@ -72,17 +72,17 @@ class Guard:
                         raise Refusal("TOO_SLOW", "The caller went away before the body was complete.")
                     size += len(message.get("body", b""))
                     if size > self._max_body_bytes:
-                        raise self._too_large()
+                        raise self._too_large(more=message.get("more_body", False))
                     chunks.append(message.get("body", b""))
                     if not message.get("more_body", False):
                         return b"".join(chunks)
         except TimeoutError:
             raise Refusal("TOO_SLOW", f"The body was not complete after {BODY_TIMEOUT_S:.0f} seconds.") from None
 
-    def _too_large(self) -> Refusal:
-        limit = f"at most {self._max_body_bytes} bytes"
-        # The rest of the body is not read, so the connection cannot be used again.
-        return Refusal("BODY_TOO_LARGE", f"The body may have {limit}.", headers=[CLOSE])
+    def _too_large(self, *, more: bool) -> Refusal:
+        """The refusal; with more to come the connection cannot be used again."""
+        detail = f"The body may have at most {self._max_body_bytes} bytes."
+        return Refusal("BODY_TOO_LARGE", detail, headers=[CLOSE] if more else [])
 
 
 def takes_json(headers: Mapping[bytes, bytes]) -> bool:

@@ -70,12 +70,15 @@ def problem(error: Exception, request_id: str = "") -> Answer:
                 _more(error.facts),
             )
         case Refused():
-            code, title = _of_contract("INVALID_FIELD")
-            faults = [_fault(one) for one in error.problems]
-            return _document(code, "INVALID_FIELD", title, str(error.problems[0]), request_id, faults)
+            return problem(refusal_of_fields(error), request_id)
         case LodestreamError():
             return _of_error(error, request_id)
     return unexpected(request_id, request_id)
+
+
+def refusal_of_fields(refused: Refused) -> Refusal:
+    """The refusal that tells of the fields at fault."""
+    return Refusal("INVALID_FIELD", str(refused.problems[0]), [_fault(one) for one in refused.problems])
 
 
 def unexpected(error_id: str, request_id: str) -> Answer:

@@ -17,7 +17,7 @@ from lodestream.rest import reading, rpc_errors
 from lodestream.rest.answers import CLOSE, Answer
 from lodestream.rest.asked import Asked
 from lodestream.rest.multipart import Field, FileBegun, Form
-from lodestream.rest.problems import Refusal, invalid
+from lodestream.rest.problems import Refusal, invalid, refusal_of_fields
 from lodestream.rest.rpcs import Rpc
 from lodestream.v1.dataset_pb2 import UploadDatasetRequest
 from lodestream.wire import Refused, check, from_params, to_json
@@ -46,7 +46,7 @@ class Uploads:
         except (aio.AioRpcError, asyncio.InvalidStateError) as error:
             raise await self._refusal(error, call, asked) from None
         except (Refusal, Refused) as refused:
-            raise _closing(refused) from None
+            raise _closing(refused, asked) from None
         finally:
             call.cancel()
         headers = [(b"content-language", asked.language.encode()), (b"x-request-id", asked.request_id.encode())]
@@ -61,9 +61,9 @@ class Uploads:
                 await call.write(UploadDatasetRequest(header=part))
                 continue
             buffer += part
+            if call.done():
+                return False
             if len(buffer) >= CHUNK_BYTES:
-                if call.done():
-                    return False
                 await call.write(UploadDatasetRequest(chunk=bytes(buffer)))
                 buffer.clear()
         if buffer:
@@ -82,13 +82,15 @@ class Uploads:
             return error
         header = UploadDatasetRequest.Header.DESCRIPTOR
         refused = rpc_errors.refusal(error, header, asked.path, with_body=_is_multipart(asked))
-        return _closing(refused) if refused else error
+        return _closing(refused, asked) if refused else error
 
 
-def _closing(refused: Refusal | Refused) -> Refusal | Refused:
-    if isinstance(refused, Refusal):
-        refused.headers.append(CLOSE)
-    return refused
+def _closing(refused: Refusal | Refused, asked: Asked) -> Refusal:
+    """The refusal, saying that the connection ends when the rest of the body was not read."""
+    told = refused if isinstance(refused, Refusal) else refusal_of_fields(refused)
+    if not asked.body_is_read:
+        told.headers.append(CLOSE)
+    return told
 
 
 def _is_multipart(asked: Asked) -> bool:
@@ -173,4 +175,5 @@ async def _body(asked: Asked) -> AsyncIterator[bytes]:
         if chunk := message.get("body", b""):
             yield chunk
         if not message.get("more_body", False):
+            asked.body_is_read = True
             return

@@ -84,13 +84,20 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Seque
 def fields(pairs: Mapping[str, Any]) -> None:
     """Names and values below each other; what is None or "" is left out."""
     shown = {name: cell(value) for name, value in pairs.items() if value not in (None, "")}
-    width = max((len(name) for name in shown), default=0)
+    if not sys.stdout.isatty():
+        width = max((len(name) for name in shown), default=0)
+        for name, text in shown.items():
+            print_line(f"{name:<{width}}  {text}")
+        return
+    from rich.table import Table
     from rich.text import Text
 
+    drawn = Table.grid(padding=(0, 2, 0, 0))
+    drawn.add_column(no_wrap=True, style="bold")
+    drawn.add_column(overflow="fold")
     for name, text in shown.items():
-        line = Text(f"{name:<{width}}  ", style="bold" if sys.stdout.isatty() else "")
-        line.append(text, style=STATE_STYLES.get(text, "not bold"))
-        console().print(line)
+        drawn.add_row(name, Text(text, style=STATE_STYLES.get(text, "")))
+    console().print(drawn)
 
 
 def heading(text: str) -> None:

@@ -3,6 +3,7 @@
 import re
 import shutil
 from collections.abc import Iterator
+from functools import reduce
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -55,17 +56,19 @@ def write_protos(directory: Path) -> list[str]:
 
 
 def _contract_files() -> Iterator[str]:
-    for entry in _contract_root().joinpath("lodestream", "v1").iterdir():
+    for entry in _contract_folder("lodestream/v1").iterdir():
         if entry.name.endswith(".proto"):
             yield entry.name
 
 
 def _find(name: str) -> Traversable:
-    root = _contract_root() if name.startswith("lodestream/") else files("google")
-    return root.joinpath(*name.removeprefix("google/").split("/"))
+    folder, _, file = name.rpartition("/")
+    found = _contract_folder(folder) if name.startswith("lodestream/") else files(folder.replace("/", "."))
+    return found.joinpath(file)
 
 
-def _contract_root() -> Traversable:
-    """The protos of the wheel, or of the checkout that is installed in its place."""
+def _contract_folder(folder: str) -> Traversable:
+    """A folder of the protos in the wheel, or in the checkout that is installed in its place."""
     packed = files("lodestream").joinpath("protos")
-    return packed if packed.is_dir() else Path(__file__).resolve().parents[3] / "protos"
+    root = packed if packed.is_dir() else Path(__file__).resolve().parents[3] / "protos"
+    return reduce(lambda found, part: found.joinpath(part), folder.split("/"), root)

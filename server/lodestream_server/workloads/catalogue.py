@@ -105,13 +105,13 @@ _MINING_PARAMETERS = (
 
 
 def _mining_phases(first: str) -> tuple[PhaseSpec, ...]:
-    # Weights: shares of the time that mining 1M events took, rounded; loading reads and writes everything, the rest
-    # reads columns.
+    # Weights: shares of the time that mining 5M events took, rounded; loading and the report read and write everything,
+    # the two between read columns.
     return (
-        PhaseSpec(first, f"{_MINING}.loading:load", 72, "DataLoader"),
-        PhaseSpec("Process Discovery", f"{_MINING}.discovery:discover", 6, "ProcessMiner"),
-        PhaseSpec("Performance Analysis", f"{_MINING}.performance:analyse", 6, "PerformanceAnalyzer"),
-        PhaseSpec("Report Generation", f"{_MINING}.report:report", 16, "ReportGenerator"),
+        PhaseSpec(first, f"{_MINING}.loading:load", 35, "DataLoader"),
+        PhaseSpec("Process Discovery", f"{_MINING}.discovery:discover", 10, "ProcessMiner"),
+        PhaseSpec("Performance Analysis", f"{_MINING}.performance:analyse", 15, "PerformanceAnalyzer"),
+        PhaseSpec("Report Generation", f"{_MINING}.report:report", 40, "ReportGenerator"),
     )
 
 

@@ -15,7 +15,8 @@ from lodestream_server.workloads.mining import column_names, timestamps
 from lodestream_server.workloads.mining.source import POSITION
 from lodestream_server.workloads.phase import BadInput
 
-#: A column is taken for timestamps when this share of its sample reads as such.
+#: A column is taken for timestamps when this share of its sample reads as such; half is enough under a name that speaks
+#: of time.
 TIMES = 0.8
 
 #: Names of columns shown in an error message.
@@ -119,7 +120,8 @@ def _times(sample: pl.DataFrame, names: Sequence[str]) -> dict[str, timestamps.D
                 found[name] = timestamps.Detected(unit, 1.0)
         elif column.dtype == pl.String:
             detected = timestamps.detect(column)
-            if detected and detected.share >= TIMES and (not _bare(detected.pattern) or _speaks_of_time(name)):
+            named = _speaks_of_time(name)
+            if detected and (named or (detected.share >= TIMES and not _bare(detected.pattern))):
                 found[name] = detected
     return found
 
@@ -153,7 +155,7 @@ def _time_columns(
         time, start = start, None
     if time is None:
         # Nothing parses, but a column is called a timestamp: it is taken, so that the message can speak of its values.
-        time = _best([name for name in free if not name.lower().startswith("case:")], column_names.TIME[:12])
+        time = _best([name for name in free if not name.lower().startswith("case:")], column_names.TIME)
     return time, start
 
 
@@ -269,10 +271,28 @@ def _format(
 ) -> tuple[str, bool]:
     given = mapping.get("timestampFormat")
     if given and mapping.get("activityTimeColumn", time) == time:
-        timestamps.parse(sample[time].head(10), given)  # says what is wrong with it
+        if timestamps.parse(sample[time], given).is_null().all():
+            raise _unreadable(time, sample[time], f' as "{given}"')
         return given, False
-    detected = times.get(time)
-    return (detected.pattern, detected.ambiguous) if detected else (timestamps.ISO, False)
+    column = sample[time]
+    detected = times.get(time) or (timestamps.detect(column) if column.dtype == pl.String else None)
+    if detected:
+        return detected.pattern, detected.ambiguous
+    if timestamps.parse(column, timestamps.ISO).is_null().all():
+        raise _unreadable(time, column)
+    return timestamps.ISO, False
+
+
+def _unreadable(name: str, column: pl.Series, how: str = "") -> BadInput:
+    values = column.drop_nulls().cast(pl.String).unique(maintain_order=True).head(3)
+    shown = ", ".join(f'"{value[:40]}"' for value in values) or "nothing at all"
+    return BadInput(
+        f'The timestamps in column "{name}" cannot be read{how}; it holds {shown}. Give timestampFormat in strftime '
+        "words at "
+        "upload, or another column as activityTimeColumn.",
+        reason="UNREADABLE_TIMESTAMPS",
+        column=name,
+    )
 
 
 def _spoken(missing: Sequence[str]) -> str:

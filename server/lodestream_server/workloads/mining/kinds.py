@@ -69,7 +69,8 @@ class Kinds:
             if converted(head, Kind(type_)) is not None:
                 return _kept(Kind(type_), present)
         detected = timestamps.detect(head)
-        if detected and detected.share == 1.0 and not detected.ambiguous:
+        plain = detected is not None and detected.pattern not in timestamps.EPOCHS and not detected.ambiguous
+        if detected and plain and detected.share == 1.0:
             return _kept(Kind("timestamp", detected.pattern), present)
         return STRING
 

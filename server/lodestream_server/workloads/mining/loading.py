@@ -24,7 +24,7 @@ from lodestream_server.workloads.mining.disk import writing
 from lodestream_server.workloads.mining.finish import converted, finish
 from lodestream_server.workloads.mining.kinds import Kinds
 from lodestream_server.workloads.mining.opening import open_log
-from lodestream_server.workloads.mining.partition import Partition, bucket_count
+from lodestream_server.workloads.mining.partition import FLUSH_BYTES, Partition, bucket_count
 from lodestream_server.workloads.mining.rejects import Rejects
 from lodestream_server.workloads.mining.sift import RAW_TIME, STANDARD, attribute_name, sift
 from lodestream_server.workloads.mining.source import POSITION, Source
@@ -139,7 +139,9 @@ class Loading:
         """Loads the log; the phase's results."""
         phase, source = self.phase, self.source
         self.kinds.declared = source.declared
-        partition = Partition(phase.scratch / "parts", bucket_count(source.records, source.content_bytes))
+        flush = min(FLUSH_BYTES, phase.memory_bytes // 8) if phase.memory_bytes else FLUSH_BYTES
+        number = bucket_count(source.records, source.content_bytes)
+        partition = Partition(phase.scratch / "parts", number, flush)
         rejects = Rejects(phase.scratch / "rejected")
         self._read(partition, rejects)
         self._write(partition, rejects)
@@ -227,7 +229,7 @@ class Loading:
                 f"The time window leaves none of the {self.tally.valid:,} events: widen parameters.timeWindow.",
                 reason="EMPTY_TIME_WINDOW",
             )
-        reasons = ", ".join(f"{count:,} × {reason}" for reason, count in rejects.counts.most_common())
+        reasons = ", ".join(f"{count:,} × {reason}" for reason, count in rejects.ranked())
         raise BadInput(
             f'None of the {self.tally.read:,} records can be used ({reasons}). Case "{self.roles.case}", activity '
             f'"{self.roles.activity}", '

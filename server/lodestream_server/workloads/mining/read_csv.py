@@ -15,7 +15,7 @@ from typing import Literal
 
 import polars as pl
 
-from lodestream_server.workloads.mining import text_file
+from lodestream_server.workloads.mining import text_file, timestamps
 from lodestream_server.workloads.mining.source import POSITION, Batch, Finding, Malformed
 from lodestream_server.workloads.mining.text_file import HEAD, Check, TextFile
 from lodestream_server.workloads.phase import BadInput
@@ -28,6 +28,9 @@ MOST_COLUMNS = 5_000
 #: Rows that are read ahead for detection: at the beginning, and in two places behind it.
 SAMPLE_BYTES = 4 << 20
 ELSEWHERE_BYTES = 256 << 10
+
+#: Rows that lie in memory as Python objects.
+_ROWS_AT_ONCE = 20_000
 
 csv.field_size_limit(text_file.LONGEST_RECORD)
 
@@ -93,14 +96,11 @@ class CsvSource:
 
     def _slowly(self, block: bytes, position: int) -> Batch:
         """Row by row, for the blocks that need it."""
-        width, good, places, malformed = len(self.columns), [], [], []
-        quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if self.quoted else csv.QUOTE_NONE
-        number = position
-        for row in csv.reader(
-            io.StringIO(block.decode("utf-8"), newline=""), delimiter=self.delimiter, quoting=quoting
-        ):
-            if not any(row):
-                continue
+        width, number = len(self.columns), position
+        good: list[list[str | None]] = []
+        places: list[int] = []
+        malformed, frames = [], [self._frame([], [])]
+        for row in self._rows(block, position):
             if len(row) == width:
                 good.append([value or None for value in row])
                 places.append(number)
@@ -108,9 +108,26 @@ class CsvSource:
                 reason = f"{len(row)} fields instead of {width}"
                 malformed.append(Malformed(number, reason, self.delimiter.join(row)))
             number += 1
-        frame = pl.DataFrame(good, schema=dict.fromkeys(self.columns, pl.String), orient="row")
-        positions = pl.Series(POSITION, places, dtype=pl.Int64)
-        return Batch(frame.with_columns(positions), number - position, tuple(malformed))
+            if len(good) == _ROWS_AT_ONCE:
+                frames.append(self._frame(good, places))
+                good, places = [], []
+        frames.append(self._frame(good, places))
+        return Batch(pl.concat(frames), number - position, tuple(malformed))
+
+    def _rows(self, block: bytes, position: int) -> Iterator[list[str]]:
+        """The fields of every row but blank ones."""
+        # A carriage return alone ends no line; the standard reader would stop at it.
+        text = block.decode("utf-8").replace("\r\n", "\n").replace("\r", " ")
+        quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if self.quoted else csv.QUOTE_NONE
+        try:
+            yield from filter(any, csv.reader(io.StringIO(text, newline=""), delimiter=self.delimiter, quoting=quoting))
+        except csv.Error as fault:
+            raise BadInput(f"The CSV is damaged behind record {position}: {fault}.", reason="BAD_CSV") from fault
+
+    def _frame(self, rows: list[list[str | None]], places: list[int]) -> pl.DataFrame:
+        schema = dict.fromkeys(self.columns, pl.String)
+        frame = pl.DataFrame(rows, schema=schema, orient="row")
+        return frame.with_columns(pl.Series(POSITION, places, dtype=pl.Int64))
 
 
 _BLANK = re.compile(rb"^\r?\n", re.MULTILINE)
@@ -234,6 +251,12 @@ def _header(head: bytes, delimiter: str, start: int) -> tuple[list[str], int]:
     names = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), [])
     if not any(name.strip() for name in names):
         raise BadInput("The first line is empty: it must hold the names of the columns.", reason="NO_HEADER")
+    if any("%Y" in pattern for name in names for pattern in timestamps.patterns(name)):
+        raise BadInput(
+            f"The first line is a row, not a header ({', '.join(names[:5])}): put a line with the names of the "
+            "columns before it.",
+            reason="NO_HEADER",
+        )
     return names, stop
 
 

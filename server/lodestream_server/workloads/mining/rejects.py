@@ -40,6 +40,10 @@ class Rejects:
         """Records rejected so far."""
         return self.counts.total()
 
+    def ranked(self) -> list[tuple[str, int]]:
+        """Reasons and how often they occurred, the most frequent first, equals by name."""
+        return sorted(self.counts.items(), key=lambda item: (-item[1], item[0]))
+
     def add(self, rows: pl.DataFrame) -> None:
         """Rows of the source with POSITION and `reason`."""
         if rows.is_empty():

@@ -107,6 +107,9 @@ def offsets(column: pl.Series) -> list[str]:
     return sorted(timed.str.extract(f"({_OFFSET})").fill_null("").unique())
 
 
+#: Words of strftime that can be read.
+_KNOWN_WORDS = frozenset("aAbBcCdDeFfgGhHIjklmMnpPrRsStTuUVwWxXyYzZ%")
+
 _DATE_NUMBERS = re.compile(r"(\d{1,4})([/.\-])(\d{1,2})\2(\d{1,4})")
 _DATE_DAY_NAME = re.compile(r"(\d{1,2})([ \-./])([A-Za-z]{3,9})\2(\d{2,4})")
 _DATE_NAME_DAY = re.compile(r"([A-Za-z]{3,9}) (\d{1,2})(,?) (\d{4})")
@@ -246,7 +249,8 @@ def _tolerant(texts: pl.Series) -> pl.Series:
 
 
 def _by_pattern(texts: pl.Series, pattern: str) -> pl.Series:
-    if "%" not in pattern:
+    letters = set(re.findall(r"%[-_0.:#369]*(.)", pattern))
+    if not letters & set("YyGFDcs") or letters - _KNOWN_WORDS:
         raise BadInput(
             f'The timestampFormat "{pattern}" cannot be used: give strftime words such as "%d.%m.%Y %H:%M:%S", or '
             "one of iso8601, "

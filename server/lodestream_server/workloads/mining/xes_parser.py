@@ -4,6 +4,7 @@ An event is a dict of texts by attribute key. Values nested inside an attribute,
 Pure parsing: no frames here.
 """
 
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +24,9 @@ TYPES = {
 
 #: What an event must say for itself: a default for these would invent facts.
 _NEVER_DEFAULT = frozenset({"time:timestamp", "concept:name"})
+
+#: A trace that is longer than this gets the attributes that stand before its events; as a rule all do.
+LONGEST_HELD = 10_000
 
 Row = dict[str, str]
 
@@ -67,81 +71,85 @@ class XesParser:
             self._parser.Parse(data, final)
         except expat.ExpatError as fault:
             raise _fault(fault, final, self.traces) from fault
+        except LookupError as fault:  # the declaration names an encoding that Python does not know either
+            raise BadInput(
+                "The XML names an encoding that is unknown: save it as UTF-8.", reason="UNKNOWN_ENCODING"
+            ) from fault
 
     def _handlers(self) -> tuple[Callable[[str, list[str]], None], Callable[[str], None]]:
         # Called for every element of the file: closures over local names are the fastest that Python has.
         depth = 0
-        #: How deep the element lies that takes attributes; -1: none does.
-        level = -1
+        #: The depth of the element that takes attributes now: 3 an event, 2 a trace or a global, 0 none.
+        level = 0
         target: Row = {}
         types: dict[str, str] = {}
         event_types, trace_types, events, held = self.event_types, self.trace_types, self.events, self._held
+        event_defaults = self.event_defaults
         trace = Trace(-1)
-        known = TYPES
+        known = frozenset(TYPES)
 
         def start(tag: str, attributes: list[str]) -> None:
-            nonlocal depth, level, target, types, trace
+            nonlocal depth, level, target, types
             depth += 1
-            if depth == level + 1:
-                if tag in known:
-                    key = value = None
-                    for place in range(0, len(attributes), 2):
-                        if attributes[place] == "key":
-                            key = attributes[place + 1]
-                        elif attributes[place] == "value":
-                            value = attributes[place + 1]
-                    if key is not None and value is not None:
-                        target[key] = value
-                        if types.get(key) != tag:
-                            types[key] = tag if key not in types else "string"
-                    return
-                if tag == "event" and level == 2:
-                    level, target, types = 3, dict(self.event_defaults), event_types
-                return
-            if depth > level > 0:
-                return
-            if depth == 2:
-                if tag == "trace":
-                    trace = Trace(self.traces, dict(self.trace_defaults))
-                    self.traces += 1
-                    level, target, types = 2, trace.attributes, trace_types
-                elif tag == "event":
-                    raise BadInput(
-                        "The file holds events outside of traces, so nothing says which case they belong to.",
-                        reason="EVENTS_WITHOUT_CASE",
-                    )
-                elif tag == "global":
-                    scope = attributes[attributes.index("scope") + 1] if "scope" in attributes else "event"
-                    level = 2
-                    target, types = (
-                        (self.event_defaults, event_types) if scope == "event" else (self.trace_defaults, trace_types)
-                    )
-            elif depth == 1 and tag != "log":
+            if depth != level + 1:
+                if depth == 2 and level == 0:
+                    begin(tag, attributes)
+            elif tag in known:
+                # As good as always ["key", key, "value", value].
+                if len(attributes) == 4 and attributes[0] == "key" and attributes[2] == "value":
+                    key, value = attributes[1], attributes[3]
+                else:
+                    named = dict(zip(attributes[::2], attributes[1::2], strict=True))
+                    if "key" not in named or "value" not in named:
+                        return
+                    key, value = named["key"], named["value"]
+                target[key] = value
+                if types.get(key) != tag:
+                    types[key] = "string" if key in types else tag
+            elif level == 2 and tag == "event":
+                level, target, types = 3, event_defaults.copy(), event_types
+            elif level == 0 and tag != "log":
                 raise BadInput(
                     f"The file is XML, but no XES: its root is <{tag[:60]}> instead of <log>.", reason="NOT_XES"
+                )
+
+        def begin(tag: str, attributes: list[str]) -> None:
+            """A child of the log: a trace, a global, or something that is passed over."""
+            nonlocal level, target, types, trace
+            if tag == "trace":
+                trace = Trace(self.traces, dict(self.trace_defaults))
+                self.traces += 1
+                level, target, types = 2, trace.attributes, trace_types
+            elif tag == "global":
+                scope = dict(zip(attributes[::2], attributes[1::2], strict=True)).get("scope", "event")
+                of_events = scope == "event"
+                target, types = (event_defaults, event_types) if of_events else (self.trace_defaults, trace_types)
+                level = 2
+            elif tag == "event":
+                raise BadInput(
+                    "The file holds events outside of traces, so nothing says which case they belong to.",
+                    reason="EVENTS_WITHOUT_CASE",
                 )
 
         def end(tag: str) -> None:
             nonlocal depth, level, target, types
             depth -= 1
-            if depth >= level or level < 0:
+            if depth >= level:
                 return
             if level == 3:
                 held.append((trace, target))
                 level, target, types = 2, trace.attributes, trace_types
-                if (
-                    len(held) >= 10_000
-                ):  # a trace that is longer than this gets the attributes that stood before its events
+                if len(held) >= LONGEST_HELD:
                     events.extend(held)
                     held.clear()
+                return
+            if tag == "trace":
+                events.extend(held)
+                held.clear()
             else:
-                if tag == "trace":
-                    events.extend(held)
-                    held.clear()
-                elif tag == "global":
-                    for key in _NEVER_DEFAULT:
-                        target.pop(key, None)
-                level = -1
+                for key in _NEVER_DEFAULT:
+                    target.pop(key, None)
+            level = 0
 
         return start, end
 
@@ -169,8 +177,6 @@ def _fault(fault: expat.ExpatError, final: bool, traces: int) -> BadInput:
 
 def chunks(read: Callable[[int], bytes], size: int = 1 << 20) -> Iterator[bytes]:
     """Bytes until there are none. Raises BadInput for a gzip stream that is cut off or damaged."""
-    import zlib
-
     while True:
         try:
             data = read(size)

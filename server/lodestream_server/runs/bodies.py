@@ -76,6 +76,14 @@ class Submitted:
     deadline: datetime | None = None
     estimate: Range | None = None
     extras: Json = field(default_factory=dict)
+    #: The run that this one tries again, and the how manieth time that is.
+    origin: str = ""
+    retry_number: int = 0
+    #: The batch it belongs to, and its name in there.
+    batch_id: str = ""
+    operation_key: str = ""
+    #: Runs that must complete first.
+    dependencies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +92,17 @@ class Blocked:
 
     KIND: ClassVar[str] = "blocked"
     waiting_for: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """Its input is there: what the run `source` left, or worked on itself."""
+
+    KIND: ClassVar[str] = "bound"
+    dataset_id: str
+    source: str
+    size_bytes: int | None = None
+    estimate: Range | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +118,25 @@ class Queued:
     """Waits for a free worker."""
 
     KIND: ClassVar[str] = "queued"
+
+
+@dataclass(frozen=True, slots=True)
+class Reprioritized:
+    """Somebody changed how urgent it is, before it started."""
+
+    KIND: ClassVar[str] = "reprioritized"
+    priority: Priority
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Allocated:
+    """It may use something else of the machine from now on. `reason`: MACHINE_LIMIT, RETRY or OUT_OF_MEMORY."""
+
+    KIND: ClassVar[str] = "allocated"
+    resources: Resources
+    before: Resources
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,18 +346,22 @@ class Cancelled:
 
 @dataclass(frozen=True, slots=True)
 class TimedOut:
-    """The end: the deadline passed."""
+    """The end: the deadline passed, or (`reason` QUEUE_LIMIT) it waited in the queue for longer than runs may."""
 
     KIND: ClassVar[str] = "timed-out"
     timeout_s: float | None = None
     phase: str | None = None
+    reason: str = ""
 
 
 Body = (
     Submitted
     | Blocked
+    | Bound
     | Scheduled
     | Queued
+    | Reprioritized
+    | Allocated
     | Started
     | PhaseStarted
     | Progressed

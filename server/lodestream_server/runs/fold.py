@@ -11,8 +11,10 @@ from datetime import datetime
 from typing import Any, assert_never
 
 from lodestream_server.runs.bodies import (
+    Allocated,
     ArtifactStored,
     Blocked,
+    Bound,
     Cancelled,
     CancelRequested,
     Completed,
@@ -26,6 +28,7 @@ from lodestream_server.runs.bodies import (
     PhaseStarted,
     Progressed,
     Queued,
+    Reprioritized,
     Requeued,
     RetryPlanned,
     Sampled,
@@ -37,7 +40,7 @@ from lodestream_server.runs.bodies import (
 )
 from lodestream_server.runs.events import Event
 from lodestream_server.runs.state import LogCounts, PhaseState, RunState
-from lodestream_server.runs.states import AT_WORK, PhaseStatus, State, may_become
+from lodestream_server.runs.states import AT_WORK, WAITING, PhaseStatus, Priority, State, may_become
 
 #: A run that has not completed shows less than 100 %, however much of the last phase is done.
 ALMOST = 99.0
@@ -113,6 +116,11 @@ _COPIED = (
     "deadline",
     "estimate",
     "extras",
+    "origin",
+    "retry_number",
+    "batch_id",
+    "operation_key",
+    "dependencies",
 )
 
 
@@ -122,10 +130,16 @@ def _apply_body(state: RunState, event: Event) -> RunState:
             raise IllegalTransition(f"{state.run_id} was submitted already")
         case Blocked(waiting_for):
             return _blocked(state, waiting_for)
+        case Bound() as body:
+            return _bound(state, body)
         case Scheduled(at):
             return _step(state, State.SCHEDULED, scheduled_at=at)
         case Queued():
             return _step(state, State.QUEUED, queued_at=event.time, retry_at=None, waiting_for=())
+        case Reprioritized(priority):
+            return _reprioritized(state, priority)
+        case Allocated(resources):
+            return replace(state, resources=resources)
         case Started() as body:
             return _started(state, body, event.time)
         case PhaseStarted(phase):
@@ -159,7 +173,9 @@ def _apply_body(state: RunState, event: Event) -> RunState:
         case Failed() as body:
             return _close(_step(state, State.FAILED, ended=event.time, failure=body), PhaseStatus.FAILED, event.time)
         case Cancelled(receipt):
-            stopped = _step(state, State.CANCELLED, ended=event.time, receipt=receipt)
+            keeps = state.cancel is None or state.cancel.preserve
+            artifacts = state.artifacts if keeps else 0
+            stopped = _step(state, State.CANCELLED, ended=event.time, receipt=receipt, artifacts=artifacts)
             return _close(stopped, PhaseStatus.CANCELLED, event.time)
         case TimedOut():
             return _close(_step(state, State.TIMED_OUT, ended=event.time), PhaseStatus.FAILED, event.time)
@@ -177,6 +193,24 @@ def _blocked(state: RunState, waiting_for: tuple[str, ...]) -> RunState:
     if state.state is not State.BLOCKED:
         raise IllegalTransition(f"{state.run_id} is {state.state}; it cannot become {State.BLOCKED}")
     return replace(state, waiting_for=waiting_for)
+
+
+def _bound(state: RunState, body: Bound) -> RunState:
+    if state.state is not State.BLOCKED:
+        raise IllegalTransition(f"{state.run_id} is {state.state}; its input is settled")
+    return replace(
+        state,
+        dataset_id=body.dataset_id,
+        size_bytes=body.size_bytes,
+        estimate=body.estimate or state.estimate,
+        parameters={**state.parameters, "datasetId": body.dataset_id},
+    )
+
+
+def _reprioritized(state: RunState, priority: Priority) -> RunState:
+    if state.state not in WAITING:
+        raise IllegalTransition(f"{state.run_id} is {state.state}; its turn has come already")
+    return replace(state, priority=priority)
 
 
 def _started(state: RunState, body: Started, now: datetime) -> RunState:

@@ -86,6 +86,11 @@ class RunState:
     deadline: datetime | None = None
     estimate: Range | None = None
     extras: Json = field(default_factory=dict)
+    origin: str = ""
+    retry_number: int = 0
+    batch_id: str = ""
+    operation_key: str = ""
+    dependencies: tuple[str, ...] = ()
     #: Rises whenever the run changes hands; what an earlier holder says is refused.
     epoch: int = 0
     attempt: int = 0

@@ -11,7 +11,9 @@ from enum import StrEnum
 from typing import Literal
 
 from lodestream_server.runs.bodies import (
+    Allocated,
     Blocked,
+    Bound,
     Cancelled,
     CancelRequested,
     Completed,
@@ -23,7 +25,9 @@ from lodestream_server.runs.bodies import (
     PhaseStarted,
     Progressed,
     Queued,
+    Reprioritized,
     Requeued,
+    Resources,
     RetryPlanned,
     Scheduled,
     Started,
@@ -69,8 +73,11 @@ KINDS = frozenset(
     for body in (
         Submitted,
         Blocked,
+        Bound,
         Scheduled,
         Queued,
+        Reprioritized,
+        Allocated,
         Started,
         PhaseStarted,
         Progressed,
@@ -179,10 +186,18 @@ def _told(event: Event) -> _Told | None:
             return Moment.JOB_SUBMITTED, "Job submitted", "", details
         case Blocked(waiting_for):
             return Moment.JOB_QUEUED, "Waiting for other runs", "", {"waitingFor": list(waiting_for)}
+        case Bound(dataset_id, source):
+            return Moment.MILESTONE, "Input ready", "", {"datasetId": dataset_id, "producedBy": source}
         case Scheduled(at):
             return Moment.JOB_QUEUED, "Waiting for its time", "", {"scheduledTime": at.isoformat()}
         case Queued():
             return Moment.JOB_QUEUED, "Waiting for a free worker", "", {}
+        case Reprioritized(priority, by):
+            details = {"priority": priority.name.capitalize(), "changedBy": by}
+            return Moment.RESOURCE_CHANGED, f"Priority changed to {priority.name.capitalize()}", "", details
+        case Allocated(resources, before, reason):
+            details = {"reason": reason, "resourcesAllocated": _amounts(resources), "before": _amounts(before)}
+            return Moment.RESOURCE_CHANGED, _reallocated(resources, before), "", details
         case Started() as body:
             return Moment.JOB_STARTED, _start(body), "", _allocation(body)
         case PhaseStarted(phase, order):
@@ -226,12 +241,17 @@ def _start(body: Started) -> str:
     return "Job execution started" if body.attempt == 1 else f"Job execution started again (attempt {body.attempt})"
 
 
+def _amounts(resources: Resources) -> Json:
+    return {"cpuUnits": resources.cpu_units, "memoryGB": round(resources.memory_bytes / 1e9, 2)}
+
+
+def _reallocated(resources: Resources, before: Resources) -> str:
+    more = resources.memory_bytes > before.memory_bytes or resources.cpu_units > before.cpu_units
+    return "Additional resources allocated" if more else "Fewer resources allocated than asked for"
+
+
 def _allocation(body: Started) -> Json:
-    allocated = {
-        "cpuUnits": body.resources.cpu_units,
-        "memoryGB": round(body.resources.memory_bytes / 1e9, 2),
-        "workerNode": body.node,
-    }
+    allocated = {**_amounts(body.resources), "workerNode": body.node}
     return {"attempt": body.attempt, "executionId": body.execution_id, "resourcesAllocated": allocated}
 
 

@@ -90,7 +90,7 @@ def append(tx: Transaction, run_id: str, facts: Sequence[Fact], guard: Guard = A
     if not guard.holds(before):
         raise RaceLost(before)
     run = _apply(tx, before, run_id, facts)
-    if (run.state, run.epoch) == (before.state, before.epoch):
+    if _columns(run) == _columns(before):
         _keep(tx, run)
     else:
         _move(tx, before, run)
@@ -127,6 +127,11 @@ def _apply(tx: Transaction, run: RunState | None, run_id: str, facts: Sequence[F
     return run
 
 
+def _columns(run: RunState) -> tuple[object, ...]:
+    """What the row says outside of the folded state, and may change."""
+    return run.state, run.epoch, run.priority, run.dataset_id
+
+
 def _keep(tx: Transaction, run: RunState) -> None:
     # Apart from _move, so that no index is touched: this is what nearly every commit of a running run does.
     changed = tx.connection.execute(
@@ -139,14 +144,16 @@ def _keep(tx: Transaction, run: RunState) -> None:
 
 def _move(tx: Transaction, before: RunState, run: RunState) -> None:
     changed = tx.connection.execute(
-        "UPDATE runs SET state = ?, epoch = ?, started = ?, ended = ?, priority = ?, last_sequence = ?, folded = ?"
-        " WHERE run = ? AND state = ? AND epoch = ?",
+        "UPDATE runs SET state = ?, epoch = ?, started = ?, ended = ?, priority = ?, dataset = ?, size_bytes = ?,"
+        " last_sequence = ?, folded = ? WHERE run = ? AND state = ? AND epoch = ?",
         (
             run.state.value,
             run.epoch,
             to_us(run.started) if run.started else None,
             to_us(run.ended) if run.ended else None,
             int(run.priority),
+            run.dataset_id,
+            run.size_bytes,
             run.last_sequence,
             dump(run),
             run.run_id,

@@ -9,6 +9,7 @@ from lodestream_server.runs.shapes import words
 from lodestream_server.runs.shapes.common import failed, stopped_by, took_s
 from lodestream_server.runs.shapes.values import duration, percent, struct_or_none, timestamp
 from lodestream_server.runs.state import RunState
+from lodestream_server.runs.timeline import entry
 
 _pb = event_pb2.RunEvent
 
@@ -32,6 +33,8 @@ def _body(event: Event, after: RunState) -> tuple[str, Any]:
             return "submitted", _submitted(body)
         case bodies.Blocked():
             return "waiting", _pb.Waiting(reason="DEPENDENCY")
+        case bodies.Bound() | bodies.Reprioritized() | bodies.Allocated():
+            return "noted", _noted_change(event)
         case bodies.Scheduled(at):
             return "waiting", _pb.Waiting(until=timestamp(at), reason="SCHEDULED")
         case bodies.Queued():
@@ -71,6 +74,13 @@ def _body(event: Event, after: RunState) -> tuple[str, Any]:
             return "timed_out", _pb.TimedOut(timeout_at=timestamp(after.deadline), phase=phase)
         case other:
             assert_never(other)
+
+
+def _noted_change(event: Event) -> _pb.Noted:
+    """What the timeline says of a change that has no message of its own."""
+    told = entry(event)
+    assert told is not None  # each of these has an entry
+    return _pb.Noted(kind=_pb.Noted.KIND_MILESTONE, description=told.description, details=struct_or_none(told.details))
 
 
 def _submitted(body: bodies.Submitted) -> _pb.Submitted:

@@ -21,7 +21,6 @@ from lodestream_server.services.listing import page_request
 from lodestream_server.services.results import Results
 from lodestream_server.services.run_stories import whole_story
 from lodestream_server.services.runs_common import expected, kept_urls, one_effect, place_of
-from lodestream_server.services.tokens import Stream
 from lodestream_server.services.watching import RunWatcher
 from lodestream_server.store.reading import RunFilter
 
@@ -47,15 +46,10 @@ class JobService(job_pb2_grpc.JobServiceServicer):
         """One job as it is now."""
         return await self._shown(await self._engine.get(call.current().scope, request.job_id, RunKind.JOB))
 
-    async def WatchJob(self, request: _pb.WatchJobRequest, context: Any) -> AsyncIterator[Any]:
+    def WatchJob(self, request: _pb.WatchJobRequest, context: Any) -> AsyncIterator[Any]:
         """One job, live."""
-        here, run_id = call.current(), request.request.job_id
-        await self._engine.get(here.scope, run_id, RunKind.JOB)
-        stream = Stream.of(self._engine.store_id, here.method, request.request)
         story = whole_story(_pb.WatchJobResponse, self._shown)
-        frames = self._watcher.watch(story, here.scope, run_id, stream, request.resume_token, replay=request.replay)
-        async for frame in frames:
-            yield frame
+        return self._watcher.watch(story, request, request.request.job_id, RunKind.JOB)
 
     async def ListJobs(self, request: _pb.ListJobsRequest, context: Any) -> _pb.ListJobsResponse:
         """Jobs of a project, newest first."""

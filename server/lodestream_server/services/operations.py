@@ -24,7 +24,6 @@ from lodestream_server.services.listing import page_request
 from lodestream_server.services.results import Results
 from lodestream_server.services.run_stories import whole_story
 from lodestream_server.services.runs_common import expected, kept_urls, one_effect, place_of
-from lodestream_server.services.tokens import Stream
 from lodestream_server.services.watching import RunWatcher
 from lodestream_server.store.reading import RunFilter
 
@@ -51,15 +50,10 @@ class OperationService(operation_pb2_grpc.OperationServiceServicer):
         scope = call.current().scope
         return await self._shown(await self._engine.get(scope, request.operation_id, RunKind.OPERATION))
 
-    async def WatchOperation(self, request: _pb.WatchOperationRequest, context: Any) -> AsyncIterator[Any]:
+    def WatchOperation(self, request: _pb.WatchOperationRequest, context: Any) -> AsyncIterator[Any]:
         """One operation, live."""
-        here, run_id = call.current(), request.request.operation_id
-        await self._engine.get(here.scope, run_id, RunKind.OPERATION)
-        stream = Stream.of(self._engine.store_id, here.method, request.request)
         story = whole_story(_pb.WatchOperationResponse, self._shown)
-        frames = self._watcher.watch(story, here.scope, run_id, stream, request.resume_token, replay=request.replay)
-        async for frame in frames:
-            yield frame
+        return self._watcher.watch(story, request, request.request.operation_id, RunKind.OPERATION)
 
     async def ListOperations(self, request: _pb.ListOperationsRequest, context: Any) -> _pb.ListOperationsResponse:
         """Operations of a project, newest first."""

@@ -19,7 +19,6 @@ from lodestream_server.runs.shapes.as_tracking import as_logs, as_progress, as_t
 from lodestream_server.runs.shapes.values import instant
 from lodestream_server.runs.state import RunState
 from lodestream_server.services.latest import View, latest
-from lodestream_server.services.stories import AnyStory
 from lodestream_server.services.tokens import Stream
 from lodestream_server.services.tracked_jobs import TrackedJobs
 from lodestream_server.services.tracking_stories import GRANULARITIES, log_story, progress_story, timeline_story
@@ -61,36 +60,33 @@ class TrackingService(tracking_pb2_grpc.TrackingServiceServicer):
         """Progress of a run, stage by stage."""
         return await self._progress(await self._run(request.job_id))
 
-    async def WatchJobProgress(self, request: _pb.WatchJobProgressRequest, context: Any) -> AsyncIterator[Any]:
+    def WatchJobProgress(self, request: _pb.WatchJobProgressRequest, context: Any) -> AsyncIterator[Any]:
         """Progress, live."""
-        async for frame in self._watch(progress_story(self._progress), request):
-            yield frame
+        return self._watcher.watch(progress_story(self._progress), request, request.request.job_id)
 
     async def GetJobLogs(self, request: _pb.GetJobLogsRequest, context: Any) -> _pb.GetJobLogsResponse:
         """Log lines of a run and counts of all of them."""
         _in_order(request)
         return await self._logs(await self._run(request.job_id), request)
 
-    async def WatchJobLogs(self, request: _pb.WatchJobLogsRequest, context: Any) -> AsyncIterator[Any]:
+    def WatchJobLogs(self, request: _pb.WatchJobLogsRequest, context: Any) -> AsyncIterator[Any]:
         """Log lines, live."""
         wanted = request.request
         _in_order(wanted)
         story = log_story(lambda run: self._logs(run, wanted), lambda here: _passes(here, wanted))
-        async for frame in self._watch(story, request):
-            yield frame
+        return self._watcher.watch(story, request, wanted.job_id)
 
     async def GetJobTimeline(self, request: _pb.GetJobTimelineRequest, context: Any) -> _pb.GetJobTimelineResponse:
         """What happened to a run and what should come, by time."""
         return await self._timeline(await self._run(request.job_id), request)
 
-    async def WatchJobTimeline(self, request: _pb.WatchJobTimelineRequest, context: Any) -> AsyncIterator[Any]:
+    def WatchJobTimeline(self, request: _pb.WatchJobTimelineRequest, context: Any) -> AsyncIterator[Any]:
         """Timeline, live."""
         wanted = request.request
         granularity = GRANULARITIES[wanted.granularity]
         snapshot = lambda run: self._timeline(run, wanted)  # noqa: E731  # named for the line after it
         story = timeline_story(snapshot, granularity, sub_events=wanted.include_sub_events)
-        async for frame in self._watch(story, request):
-            yield frame
+        return self._watcher.watch(story, request, wanted.job_id)
 
     async def GetJobMetrics(self, request: _pb.GetJobMetricsRequest, context: Any) -> _pb.GetJobMetricsResponse:
         """What a run uses of the machine, and how that compares."""
@@ -142,13 +138,6 @@ class TrackingService(tracking_pb2_grpc.TrackingServiceServicer):
 
     async def _run(self, run_id: str) -> RunState:
         return await self._engine.get(call.current().scope, run_id)
-
-    async def _watch(self, story: AnyStory, request: Any) -> AsyncIterator[bytes]:
-        here, run_id = call.current(), request.request.job_id
-        stream = Stream.of(self._engine.store_id, here.method, request.request)
-        frames = self._watcher.watch(story, here.scope, run_id, stream, request.resume_token, replay=request.replay)
-        async for frame in frames:
-            yield frame
 
     async def _progress(self, run: RunState) -> _pb.GetJobProgressResponse:
         component = self._component(run, run.current.name) if run.current else None

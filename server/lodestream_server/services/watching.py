@@ -17,9 +17,11 @@ from google.protobuf.message import Message
 
 from lodestream.v1 import common_pb2
 from lodestream_server.engine.engine import Engine
+from lodestream_server.grpc_door import call
 from lodestream_server.runs.events import Event
 from lodestream_server.runs.shapes import words
 from lodestream_server.runs.state import RunState
+from lodestream_server.runs.states import RunKind
 from lodestream_server.services.stories import AnyStory, Item
 from lodestream_server.services.tokens import FAULTS, Fault, Stream
 from lodestream_server.store.reading import Scope
@@ -100,22 +102,16 @@ class RunWatcher:
         self._remembered = 0
 
     async def watch(
-        self,
-        story: AnyStory,
-        scope: Scope,
-        run_id: str,
-        stream: Stream,
-        resume_token: str = "",
-        *,
-        replay: bool = False,
+        self, story: AnyStory, request: Any, run_id: str, kind: RunKind | None = None
     ) -> AsyncIterator[bytes]:
-        """The frames of one stream, ready to send. Raises RunNotFound."""
-        run = await self._engine.get(scope, run_id)
+        """The frames of one stream, ready to send; `request` is any Watch request of a run. Raises RunNotFound."""
+        here = call.current()
+        run = await self._engine.get(here.scope, run_id, kind)
+        stream = Stream.of(self._engine.store_id, here.method, request.request)
+        watch = _Watch(story, here.scope, run_id, stream, self._pace)
         task = self._streams.enter()
         try:
-            async for frame in self._frames(
-                _Watch(story, scope, run_id, stream, self._pace), run, resume_token, replay
-            ):
+            async for frame in self._frames(watch, run, request.resume_token, request.replay):
                 yield frame
         except asyncio.CancelledError:
             if not self._streams.ended_by_us(task):

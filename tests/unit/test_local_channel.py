@@ -55,6 +55,63 @@ async def test_an_upload_that_breaks_off_never_looks_complete(how):
         assert str(caught.value.__cause__) == "the file went away"
 
 
+async def test_an_upload_that_breaks_off_raises_in_whatever_task_reads_it():
+    """Also in one that the servicer started, which nobody cancels."""
+    reading: list[asyncio.Task[int]] = []
+    began = asyncio.Event()
+
+    async def upload(requests, context):
+        async def count():
+            pieces = 0
+            async for _ in requests:
+                pieces += 1
+                began.set()
+            return pieces
+
+        reading.append(asyncio.create_task(count()))
+        return await asyncio.shield(reading[0])
+
+    datasets: Any = DatasetServiceStub(channel_to(UploadDataset=upload))
+    call = datasets.UploadDataset()
+    await call.write(UploadDatasetRequest(chunk=b"a"))
+    await began.wait()
+    await asyncio.sleep(0)
+    call.cancel()
+    with pytest.raises(aio.InternalError):
+        await reading[0]
+
+
+@pytest.mark.parametrize("end", ["too large", "early answer", "last piece"])
+async def test_the_iterator_of_an_upload_can_close_in_peace(end):
+    """However the upload ends, what closes the iterator may take its time."""
+    closed = asyncio.Event()
+
+    class Pieces:
+        def __aiter__(self):
+            return self
+
+        async def __anext__(self):
+            if end == "last piece":
+                raise StopAsyncIteration
+            return UploadDatasetRequest(chunk=b"x" * (5_000_000 if end == "too large" else 1))
+
+        async def aclose(self):
+            for _ in range(10):
+                await asyncio.sleep(0)
+            closed.set()
+
+    async def upload(requests, context):
+        async for _ in requests:
+            break
+        return UploadDatasetResponse()
+
+    datasets: Any = DatasetServiceStub(channel_to(UploadDataset=upload))
+    call = datasets.UploadDataset(Pieces())
+    expected = StatusCode.RESOURCE_EXHAUSTED if end == "too large" else StatusCode.OK
+    assert await call.code() is expected
+    await closed.wait()
+
+
 @pytest.mark.parametrize("code", [StatusCode.OK, StatusCode.ABORTED])
 async def test_an_early_end_closes_the_iterator_of_an_upload_at_once(code):
     """Also while it waits: what it reads from can be released. grpc.aio leaves it waiting."""
@@ -188,6 +245,41 @@ async def test_a_reader_that_is_cancelled_before_the_first_frame_cancels_its_str
         await reader
     await ended.wait()
     assert call.cancelled()
+
+
+async def test_without_time_the_servicer_is_not_even_asked():
+    """Over the network it may begin."""
+    seen = []
+
+    async def get_job(request, context):
+        seen.append(request)
+        return GetJobResponse()
+
+    stub = jobs(GetJob=get_job)
+    for timeout in (0, -1):
+        with pytest.raises(aio.AioRpcError):
+            await stub.GetJob(GetJobRequest(), timeout=timeout)
+    assert seen == []
+
+
+async def test_a_servicer_that_has_aborted_can_clean_up_in_peace():
+    """Its word is said: a client that goes then does not cancel it any more."""
+    began, ended = asyncio.Event(), asyncio.Event()
+
+    async def watch_job(request, context):
+        yield WatchJobResponse()
+        try:
+            await context.abort(StatusCode.ABORTED)
+        finally:
+            began.set()
+            for _ in range(10):
+                await asyncio.sleep(0)
+            ended.set()
+
+    call = jobs(WatchJob=watch_job).WatchJob(WatchJobRequest())
+    await began.wait()
+    assert call.cancel()
+    await ended.wait()
 
 
 # The rest.

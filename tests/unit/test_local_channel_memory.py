@@ -22,7 +22,6 @@ class Endless:
     def __init__(self):
         self.made = 0
         self.began, self.closed = asyncio.Event(), asyncio.Event()
-        self.generator: weakref.ref[Any] | None = None
 
     async def watch_job(self, request, context):
         self.began.set()
@@ -63,6 +62,20 @@ async def test_a_dropped_stream_is_cancelled_at_once(read):
         assert [reference() for reference in left] == [None, None]
     finally:
         gc.enable()
+
+
+async def test_the_servicers_generator_is_closed_with_the_call_even_if_somebody_keeps_it():
+    """It is not left to the garbage collector."""
+    kept, endless = [], Endless()
+
+    def watch_job(request, context):
+        kept.append(endless.watch_job(request, context))
+        return kept[0]
+
+    call = jobs(WatchJob=watch_job).WatchJob(WatchJobRequest())
+    await call.read()
+    call.cancel()
+    await endless.closed.wait()
 
 
 async def test_leaving_a_loop_over_a_stream_drops_it():

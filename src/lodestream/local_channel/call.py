@@ -22,10 +22,11 @@ MIXED: Final = "The iterator and read/write APIs may not be mixed on a single RP
 class LocalCall(aio.Call):
     """What all four kinds share: status, metadata, cancellation."""
 
+    _callbacks: tuple[Callable[[Any], None], ...] = ()
+
     def __init__(self, exchange: Exchange, decode: Callable[[bytes], Any] | None) -> None:
         self._exchange = exchange
         self._decode = decode
-        self._callbacks: list[Callable[[Any], None]] = []
 
     def __repr__(self) -> str:
         ending = self._exchange.ending
@@ -48,7 +49,7 @@ class LocalCall(aio.Call):
 
     def add_done_callback(self, callback: Callable[[Any], None]) -> None:
         """Called with this call when it ends; at once if it has. What it raises is logged."""
-        self._callbacks.append(callback)
+        self._callbacks += (callback,)
         if self.done():
             self._tell()
         else:
@@ -96,7 +97,7 @@ class LocalCall(aio.Call):
         return self._tell
 
     def _tell(self) -> None:
-        callbacks, self._callbacks = self._callbacks, []
+        callbacks, self._callbacks = self._callbacks, ()
         for callback in callbacks:
             try:
                 callback(self)
@@ -135,12 +136,12 @@ class OneAnswer(LocalCall):
 
     def __await__(self) -> Generator[Any, None, Any]:
         exchange = self._exchange
-        if exchange.ending is None:
-            try:
-                yield from exchange.ended().__await__()
-            except asyncio.CancelledError:
-                self.cancel()
-                raise
+        try:
+            while exchange.ending is None:
+                yield from exchange.news.wait().__await__()
+        except asyncio.CancelledError:
+            self.cancel()
+            raise
         self._raise_for_status()
         return exchange.answer if self._decode is None else self._decode(exchange.answer or b"")
 

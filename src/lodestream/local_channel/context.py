@@ -25,16 +25,17 @@ _BAD_METADATA = Ending(StatusCode.INTERNAL, "Invalid metadata")
 class Context(aio.ServicerContext[Any, Any]):
     """`code`, `details` and trailing metadata go out with the end, unless `abort` sent others before."""
 
+    _decode: Callable[[bytes], Any] | None = None
+    _encode: Callable[[Any], bytes] | None = None
+    _code: Any = None
+    _details = ""
+    _trailing: tuple[Any, ...] = ()
+    _sent = False
+    _aborted: aio.AbortError | None = None
+    _callbacks: tuple[Callable[[Any], None], ...] = ()
+
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
-        self._decode: Callable[[bytes], Any] | None = None
-        self._encode: Callable[[Any], bytes] | None = None
-        self._code: Any = None
-        self._details = ""
-        self._trailing: tuple[Any, ...] = ()
-        self._sent = False
-        self._aborted: aio.AbortError | None = None
-        self._callbacks: list[Callable[[Any], None]] = []
 
     # Messages.
 
@@ -120,7 +121,7 @@ class Context(aio.ServicerContext[Any, Any]):
                 callback(self)
             except Exception:
                 _log.exception("A done callback of %s raised", self._exchange.method)
-        self._callbacks.clear()
+        self._callbacks = ()
         self._aborted = None  # its traceback holds this context in a circle
 
     def _status(self) -> StatusCode:
@@ -170,7 +171,7 @@ class Context(aio.ServicerContext[Any, Any]):
         return self._status() is StatusCode.CANCELLED
 
     def add_done_callback(self, callback: Any) -> None:
-        self._callbacks.append(callback)
+        self._callbacks += (callback,)
 
     def peer(self) -> str:
         return "local:"

@@ -34,27 +34,20 @@ STOPPED: Final = Ending(StatusCode.UNAVAILABLE, "Cancelling all calls")
 class Exchange:
     """One call between its ends. `requests` and `answers` are pipes where that direction is a stream."""
 
-    __slots__ = (
-        "answer",
-        "answers",
-        "begun",
-        "cause",
-        "deadline",
-        "ending",
-        "held",
-        "initial",
-        "loop",
-        "max_answer_bytes",
-        "metadata",
-        "method",
-        "news",
-        "pump",
-        "request",
-        "requests",
-        "task",
-        "timer",
-        "when_ended",
-    )
+    # Defaults of the class: most calls need few of them, and every attribute set is time.
+    requests: Pipe | None = None
+    answer: bytes | None = None
+    answers: Pipe | None = None
+    initial: Pairs | None = None
+    ending: Ending | None = None  # as the client sees it
+    held: Ending | None = None  # the servicer's ending while frames before it are unread
+    cause: Exception | None = None  # what the client's request iterator raised
+    when_ended: Callable[[], None] | None = None
+    deadline: float | None = None  # on the loop's clock
+    timer: asyncio.TimerHandle | None = None
+    task: asyncio.Task[None] | None = None  # the servicer's
+    begun = False  # the task has taken its first step
+    pump: asyncio.Task[None] | None = None  # while it feeds the client's request iterator in
 
     def __init__(
         self, method: str, metadata: Pairs, request: bytes | None, streams_answers: bool, max_answer_bytes: int
@@ -63,21 +56,12 @@ class Exchange:
         self.method = method
         self.metadata = metadata
         self.request = request  # None: a stream, or taken already
-        self.requests = Pipe() if request is None else None
-        self.answer: bytes | None = None
-        self.answers = Pipe() if streams_answers else None
         self.max_answer_bytes = max_answer_bytes
-        self.initial: Pairs | None = None
-        self.ending: Ending | None = None  # as the client sees it
-        self.held: Ending | None = None  # the servicer's ending while frames before it are unread
-        self.cause: Exception | None = None  # what the client's request iterator raised
         self.news = Bell()  # initial metadata, ending
-        self.when_ended: Callable[[], None] | None = None
-        self.deadline: float | None = None  # on the loop's clock
-        self.timer: asyncio.TimerHandle | None = None
-        self.task: asyncio.Task[None] | None = None  # the servicer's
-        self.begun = False  # the task has taken its first step
-        self.pump: asyncio.Task[None] | None = None  # feeds the client's request iterator in
+        if request is None:
+            self.requests = Pipe()
+        if streams_answers:
+            self.answers = Pipe()
 
     # The servicer's side.
 
@@ -163,9 +147,10 @@ class Exchange:
     def _release_requests(self) -> None:
         if self.requests is not None:
             self.requests.cut()
-        # A pump that finds out by itself that the call is over closes its iterator; it must not be cancelled in that.
-        if self.pump is not None and self.pump is not asyncio.current_task():
-            self.pump.cancel()
+        # Cancelled once, and not while it ends by itself: it closes its iterator then.
+        pump, self.pump = self.pump, None
+        if pump is not None and pump is not asyncio.current_task():
+            pump.cancel()
 
     def _settle(self, ending: Ending) -> None:
         self.ending = ending

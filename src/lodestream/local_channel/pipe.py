@@ -86,8 +86,7 @@ class Pipe:
         self._news.ring()
 
     def cut(self) -> None:
-        """Drop what was not read and let nobody wait; a pipe that was read to its end stays so."""
-        if not (self.closed and self.empty):
-            self._cut = True
+        """Drop what was not read and let nobody wait."""
+        self._cut = True
         self._frames.clear()
         self.close()

@@ -91,5 +91,6 @@ async def _pump(
         exchange.cause = error
         exchange.end(CANCELLED)
     finally:
+        exchange.pump = None
         if hasattr(requests, "aclose"):
             await requests.aclose()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import grpc
 from grpc import StatusCode
@@ -22,6 +22,12 @@ from lodestream.local_channel.pipe import CallOver
 _log = logging.getLogger("lodestream.local_channel")
 
 Find: TypeAlias = "Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]]"
+
+
+_UNKNOWN_METHOD: Final = Ending(StatusCode.UNIMPLEMENTED, "Method not found!")
+_CANCELLED: Final = Ending(StatusCode.CANCELLED, "The servicer was cancelled.")
+_OVER: Final = Ending(StatusCode.CANCELLED, "The call is over.")
+_NO_STATUS: Final = Ending(StatusCode.UNKNOWN, "The servicer ended without a status.")
 
 
 class Details(grpc.HandlerCallDetails):
@@ -43,21 +49,21 @@ async def serve(exchange: Exchange, handler: Handler | None, find: Find, over: C
         if handler is None:
             handler = await find(Details(exchange.method, exchange.metadata))
         if handler is None:
-            exchange.finish(Ending(StatusCode.UNIMPLEMENTED, "Method not found!"))
+            exchange.finish(_UNKNOWN_METHOD)
         else:
             await _run(handler, exchange, context)
     except asyncio.CancelledError:
         # The client has ended already, unless the servicer or the loop's owner cancelled this task.
-        exchange.finish(Ending(StatusCode.CANCELLED, "The servicer was cancelled."))
+        exchange.finish(_CANCELLED)
     except CallOver:
-        exchange.finish(Ending(StatusCode.CANCELLED, "The call is over."))
+        exchange.finish(_OVER)
     except Exception as error:
         if not context.is_own(error):
             _log.exception("Unexpected [%s] raised by servicer method [%s]", type(error).__name__, exchange.method)
             # The network's words; an interceptor of the server replaces what must not reach callers.
             context.fail(f"Unexpected {type(error)}: {error}")
     finally:
-        exchange.finish(Ending(StatusCode.UNKNOWN, "The servicer ended without a status."))
+        exchange.finish(_NO_STATUS)
         context.over()
         over(exchange)
 

@@ -51,6 +51,7 @@ async def test_a_call_that_ended_well_says_so(serve):
 
     async def get_job(request, context):
         context.set_details("not sent with OK")
+        context.set_trailing_metadata((("sent", "with any"),))
         return GetJobResponse()
 
     world = await serve(GetJob=get_job)

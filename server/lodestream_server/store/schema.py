@@ -12,8 +12,9 @@ import sqlite_utils
 from sqlite_utils import Migrations
 
 from lodestream.errors import StoreDamaged, StoreTooNew
+from lodestream_server.store.delivery_tables import DELIVERY
 
-VERSION = 1
+VERSION = 2
 migrations = Migrations("lodestream")
 
 
@@ -21,6 +22,20 @@ migrations = Migrations("lodestream")
 def m001_begin(db: sqlite_utils.Database) -> None:
     """Runs and their events, counters, files, keys, remembered requests."""
     for statement in _BEGIN.strip().split(";\n"):
+        db.execute(statement)
+
+
+@migrations()
+def m002_delivery(db: sqlite_utils.Database) -> None:
+    """Endpoints and attempts."""
+    for statement in DELIVERY.strip().split(";\n"):
+        db.execute(statement)
+
+
+@migrations()
+def m002_order(db: sqlite_utils.Database) -> None:
+    """What runs wait for, batches, retries, paused queues, files that are to go."""
+    for statement in _ORDER.strip().split(";\n"):
         db.execute(statement)
 
 
@@ -103,6 +118,36 @@ CREATE TABLE remembered_requests (
     created INTEGER NOT NULL,
     PRIMARY KEY (scope, request)
 ) WITHOUT ROWID
+"""
+_ORDER = """
+CREATE TABLE dependencies (
+    run TEXT NOT NULL,
+    needs TEXT NOT NULL,
+    PRIMARY KEY (run, needs)
+) WITHOUT ROWID;
+CREATE INDEX dependants ON dependencies (needs, run);
+CREATE TABLE retries (
+    origin TEXT NOT NULL,
+    run TEXT NOT NULL,
+    PRIMARY KEY (origin, run)
+) WITHOUT ROWID;
+CREATE TABLE batches (
+    number INTEGER PRIMARY KEY,
+    batch TEXT NOT NULL UNIQUE,
+    tenant TEXT NOT NULL,
+    project TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    record BLOB NOT NULL
+);
+CREATE TABLE paused_queues (
+    tenant TEXT NOT NULL,
+    project TEXT NOT NULL,
+    record BLOB NOT NULL,
+    PRIMARY KEY (tenant, project)
+) WITHOUT ROWID;
+CREATE TABLE doomed_files (run TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE INDEX runs_ended ON runs (tenant, ended) WHERE ended IS NOT NULL;
+CREATE INDEX runs_started ON runs (tenant, started) WHERE started IS NOT NULL
 """
 
 

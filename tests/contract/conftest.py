@@ -1,0 +1,41 @@
+"""The servers that the contract is held against, each behind its doors. One server serves a whole module; every test
+has a project of its own, so tests do not meet."""
+
+import uuid
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from tests.contract.doors import Door, GrpcDoor
+from tests.contract.kinds import JOBS, OPERATIONS, Kind
+from tests.contract.workloads import CATALOGUE, PHASES
+from tests.contract.world import World
+from tests.support.server import running_server
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def real_server(tmp_path_factory):
+    """The real server with workloads that are quick."""
+    folder = tmp_path_factory.mktemp("data")
+    async with running_server(folder, catalogue=CATALOGUE, describe=f"{PHASES}:describe", bookmark_s=0.4) as server:
+        yield server
+
+
+@pytest_asyncio.fixture(params=["real-grpc"], loop_scope="module")
+async def door(request: pytest.FixtureRequest, real_server) -> AsyncIterator[Door]:
+    """Every (server, transport) there is."""
+    yield GrpcDoor(real_server.channel, real_server.token)
+
+
+@pytest.fixture
+def world(door: Door, tmp_path) -> World:
+    """A fresh tenant and project behind the door."""
+    return World(door, str(uuid.uuid4()), str(uuid.uuid4()), tmp_path)
+
+
+@pytest.fixture(params=[JOBS, OPERATIONS], ids=["job", "operation"])
+def kind(request: pytest.FixtureRequest) -> Kind:
+    """Both documented shapes of a run."""
+    found: Kind = request.param
+    return found

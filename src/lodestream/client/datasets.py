@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -21,6 +22,7 @@ from lodestream.v1.dataset_pb2 import (
 from lodestream.v1.dataset_pb2_grpc import DatasetServiceStub
 
 Header = UploadDatasetRequest.Header
+_ENDING = re.compile(r"(\.(csv|tsv|txt|xes|parquet|gz))+$", re.IGNORECASE)
 
 
 class DatasetCalls:
@@ -100,10 +102,11 @@ class DatasetCalls:
 
 
 def _name(header: Header, file_name: str) -> None:
+    """What was not named is named after the file, without its ending."""
     if not header.file_name:
         header.file_name = file_name
     if not header.dataset_name:
-        header.dataset_name = file_name.partition(".")[0] or file_name
+        header.dataset_name = _ENDING.sub("", header.file_name) or header.file_name
 
 
 def _sha256(path: Path) -> str:

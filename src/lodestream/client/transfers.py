@@ -15,6 +15,7 @@ from typing import BinaryIO, Final
 from grpc.aio import AioRpcError
 
 from lodestream.client.calls import Caller
+from lodestream.client.endings import Ending
 from lodestream.client.failures import is_passing
 from lodestream.client.problems import BrokenDownload
 from lodestream.v1.artifact_pb2 import Artifact, DownloadArtifactRequest, DownloadArtifactResponse
@@ -39,6 +40,7 @@ async def upload(
     Raises what the server refuses the file with, also in the middle of it.
     """
     call = caller.stub(DatasetServiceStub).UploadDataset()
+    ending = Ending(call)
     try:
         try:
             async for piece in _pieces(header, source, total, moved):
@@ -48,7 +50,7 @@ async def upload(
             pass  # the server has answered before the end of the file; its status says why
         return await call
     except AioRpcError as status:
-        raise caller.error_of(status) from None
+        raise caller.error_of(await ending.of(status)) from None
     finally:
         call.cancel()
 

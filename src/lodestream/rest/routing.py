@@ -42,6 +42,19 @@ class Branch:
                 branch = branch.literal.setdefault(segment, Branch())
         return branch
 
+    def straight(self, segments: Sequence[str]) -> tuple[Branch, tuple[str, ...]] | None:
+        """Where a path leads when the literal segment is taken wherever there is one: nearly always the answer."""
+        branch, taken = self, []
+        for segment in segments:
+            following = branch.literal.get(segment)
+            if following is None:
+                following = branch.anything
+                if following is None or not segment:
+                    return None
+                taken.append(segment)
+            branch = following
+        return branch, tuple(taken)
+
     def find(self, segments: Sequence[str], taken: tuple[str, ...] = ()) -> Iterator[tuple[Branch, tuple[str, ...]]]:
         """Every point that a path leads to, literal segments first, with the values of the parameters on the way."""
         if not segments:
@@ -83,8 +96,12 @@ class Routing(SpecMiddleware):  # type: ignore[misc]  # connexion ships no types
 
     def _route(self, path: str, method: str) -> tuple[Route, tuple[str, ...]]:
         verb = "GET" if method == "HEAD" else method
+        segments = path.split("/")
+        found = self._root.straight(segments)
+        if found is not None and verb in found[0].routes:
+            return found[0].routes[verb], found[1]
         allowed: set[str] = set()
-        for branch, values in self._root.find(path.split("/")):
+        for branch, values in self._root.find(segments):
             if verb in branch.routes:
                 return branch.routes[verb], values
             allowed |= branch.routes.keys()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import ipaddress
 import socket
 from collections.abc import Iterator
@@ -93,6 +94,15 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+def settle() -> None:
+    """Takes everything that lives as long as the process (the document, the descriptors, the code) out of the garbage
+    collector's rounds, and lets these come less often: a twelfth of a request's cost. Call it once, when all is up.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
 
 
 def split_address(address: str) -> tuple[str, int]:

@@ -7,6 +7,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
+from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -1576,3 +1577,247 @@ class DeleteSubscriptionResponse(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__subscription_id) -> _WhichOneofReturnType__subscription_id | None: ...
 
 Global___DeleteSubscriptionResponse: _TypeAlias = DeleteSubscriptionResponse  # noqa: Y015
+
+@_typing.final
+class DeliveryPayload(_message.Message):
+    """The body of a call to a webhook, a callback or a subscriber: one thing that happened. Sent, never asked for."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class Data(_message.Message):
+        """What belongs to an event; each kind sets what it has."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        ATTEMPT_FIELD_NUMBER: _builtins.int
+        WORKER_NODE_FIELD_NUMBER: _builtins.int
+        PHASE_NAME_FIELD_NUMBER: _builtins.int
+        STAGE_NAME_FIELD_NUMBER: _builtins.int
+        CURRENT_ACTIVITY_FIELD_NUMBER: _builtins.int
+        PHASE_PROGRESS_FIELD_NUMBER: _builtins.int
+        RECORDS_PROCESSED_FIELD_NUMBER: _builtins.int
+        TOTAL_RECORDS_FIELD_NUMBER: _builtins.int
+        DURATION_FIELD_NUMBER: _builtins.int
+        LEVEL_FIELD_NUMBER: _builtins.int
+        MESSAGE_FIELD_NUMBER: _builtins.int
+        DETAILS_FIELD_NUMBER: _builtins.int
+        ERROR_FIELD_NUMBER: _builtins.int
+        CANCELLED_BY_FIELD_NUMBER: _builtins.int
+        REASON_FIELD_NUMBER: _builtins.int
+        PHASES_KEPT_FIELD_NUMBER: _builtins.int
+        RESULTS_URL_FIELD_NUMBER: _builtins.int
+        attempt: _builtins.int
+        """The attempt that began."""
+        worker_node: _builtins.str
+        """The worker that began it."""
+        phase_name: _builtins.str
+        """The phase of an operation."""
+        stage_name: _builtins.str
+        """The stage of a job."""
+        current_activity: _builtins.str
+        """What is being done."""
+        phase_progress: _builtins.float
+        """Progress of the phase or stage, 0 to 100."""
+        records_processed: _builtins.int
+        """Records done in it."""
+        total_records: _builtins.int
+        """Records to do in it."""
+        level: _common_pb2.LogLevel.ValueType
+        """How serious a logged line is."""
+        message: _builtins.str
+        """What was logged or noted."""
+        cancelled_by: _builtins.str
+        """Who stopped it."""
+        reason: _builtins.str
+        """Why it was stopped."""
+        results_url: _builtins.str
+        """Where the results are, relative to the service's address."""
+        @_builtins.property
+        def duration(self) -> _duration_pb2.Duration:
+            """How long it took: the phase, the stage or the run."""
+
+        @_builtins.property
+        def details(self) -> _struct_pb2.Struct:
+            """Facts that belong to it."""
+
+        @_builtins.property
+        def error(self) -> _common_pb2.RunError:
+            """Why the run failed."""
+
+        @_builtins.property
+        def phases_kept(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+            """Phases or stages whose results are kept."""
+
+        def __init__(
+            self,
+            *,
+            attempt: _builtins.int | None = ...,
+            worker_node: _builtins.str | None = ...,
+            phase_name: _builtins.str | None = ...,
+            stage_name: _builtins.str | None = ...,
+            current_activity: _builtins.str | None = ...,
+            phase_progress: _builtins.float | None = ...,
+            records_processed: _builtins.int | None = ...,
+            total_records: _builtins.int | None = ...,
+            duration: _duration_pb2.Duration | None = ...,
+            level: _common_pb2.LogLevel.ValueType | None = ...,
+            message: _builtins.str | None = ...,
+            details: _struct_pb2.Struct | None = ...,
+            error: _common_pb2.RunError | None = ...,
+            cancelled_by: _builtins.str | None = ...,
+            reason: _builtins.str | None = ...,
+            phases_kept: _abc.Iterable[_builtins.str] | None = ...,
+            results_url: _builtins.str | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["_attempt", b"_attempt", "_cancelled_by", b"_cancelled_by", "_current_activity", b"_current_activity", "_level", b"_level", "_message", b"_message", "_phase_name", b"_phase_name", "_phase_progress", b"_phase_progress", "_reason", b"_reason", "_records_processed", b"_records_processed", "_results_url", b"_results_url", "_stage_name", b"_stage_name", "_total_records", b"_total_records", "_worker_node", b"_worker_node", "attempt", b"attempt", "cancelled_by", b"cancelled_by", "current_activity", b"current_activity", "details", b"details", "duration", b"duration", "error", b"error", "level", b"level", "message", b"message", "phase_name", b"phase_name", "phase_progress", b"phase_progress", "reason", b"reason", "records_processed", b"records_processed", "results_url", b"results_url", "stage_name", b"stage_name", "total_records", b"total_records", "worker_node", b"worker_node"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["_attempt", b"_attempt", "_cancelled_by", b"_cancelled_by", "_current_activity", b"_current_activity", "_level", b"_level", "_message", b"_message", "_phase_name", b"_phase_name", "_phase_progress", b"_phase_progress", "_reason", b"_reason", "_records_processed", b"_records_processed", "_results_url", b"_results_url", "_stage_name", b"_stage_name", "_total_records", b"_total_records", "_worker_node", b"_worker_node", "attempt", b"attempt", "cancelled_by", b"cancelled_by", "current_activity", b"current_activity", "details", b"details", "duration", b"duration", "error", b"error", "level", b"level", "message", b"message", "phase_name", b"phase_name", "phase_progress", b"phase_progress", "phases_kept", b"phases_kept", "reason", b"reason", "records_processed", b"records_processed", "results_url", b"results_url", "stage_name", b"stage_name", "total_records", b"total_records", "worker_node", b"worker_node"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        _WhichOneofReturnType__attempt: _TypeAlias = _typing.Literal["attempt"]  # noqa: Y015
+        _WhichOneofArgType__attempt: _TypeAlias = _typing.Literal["_attempt", b"_attempt"]  # noqa: Y015
+        _WhichOneofReturnType__cancelled_by: _TypeAlias = _typing.Literal["cancelled_by"]  # noqa: Y015
+        _WhichOneofArgType__cancelled_by: _TypeAlias = _typing.Literal["_cancelled_by", b"_cancelled_by"]  # noqa: Y015
+        _WhichOneofReturnType__current_activity: _TypeAlias = _typing.Literal["current_activity"]  # noqa: Y015
+        _WhichOneofArgType__current_activity: _TypeAlias = _typing.Literal["_current_activity", b"_current_activity"]  # noqa: Y015
+        _WhichOneofReturnType__level: _TypeAlias = _typing.Literal["level"]  # noqa: Y015
+        _WhichOneofArgType__level: _TypeAlias = _typing.Literal["_level", b"_level"]  # noqa: Y015
+        _WhichOneofReturnType__message: _TypeAlias = _typing.Literal["message"]  # noqa: Y015
+        _WhichOneofArgType__message: _TypeAlias = _typing.Literal["_message", b"_message"]  # noqa: Y015
+        _WhichOneofReturnType__phase_name: _TypeAlias = _typing.Literal["phase_name"]  # noqa: Y015
+        _WhichOneofArgType__phase_name: _TypeAlias = _typing.Literal["_phase_name", b"_phase_name"]  # noqa: Y015
+        _WhichOneofReturnType__phase_progress: _TypeAlias = _typing.Literal["phase_progress"]  # noqa: Y015
+        _WhichOneofArgType__phase_progress: _TypeAlias = _typing.Literal["_phase_progress", b"_phase_progress"]  # noqa: Y015
+        _WhichOneofReturnType__reason: _TypeAlias = _typing.Literal["reason"]  # noqa: Y015
+        _WhichOneofArgType__reason: _TypeAlias = _typing.Literal["_reason", b"_reason"]  # noqa: Y015
+        _WhichOneofReturnType__records_processed: _TypeAlias = _typing.Literal["records_processed"]  # noqa: Y015
+        _WhichOneofArgType__records_processed: _TypeAlias = _typing.Literal["_records_processed", b"_records_processed"]  # noqa: Y015
+        _WhichOneofReturnType__results_url: _TypeAlias = _typing.Literal["results_url"]  # noqa: Y015
+        _WhichOneofArgType__results_url: _TypeAlias = _typing.Literal["_results_url", b"_results_url"]  # noqa: Y015
+        _WhichOneofReturnType__stage_name: _TypeAlias = _typing.Literal["stage_name"]  # noqa: Y015
+        _WhichOneofArgType__stage_name: _TypeAlias = _typing.Literal["_stage_name", b"_stage_name"]  # noqa: Y015
+        _WhichOneofReturnType__total_records: _TypeAlias = _typing.Literal["total_records"]  # noqa: Y015
+        _WhichOneofArgType__total_records: _TypeAlias = _typing.Literal["_total_records", b"_total_records"]  # noqa: Y015
+        _WhichOneofReturnType__worker_node: _TypeAlias = _typing.Literal["worker_node"]  # noqa: Y015
+        _WhichOneofArgType__worker_node: _TypeAlias = _typing.Literal["_worker_node", b"_worker_node"]  # noqa: Y015
+        @_typing.overload
+        def WhichOneof(self, oneof_group: _WhichOneofArgType__attempt) -> _WhichOneofReturnType__attempt | None: ...
+        @_typing.overload
+        def WhichOneof(self, oneof_group: _WhichOneofArgType__cancelled_by) -> _WhichOneofReturnType__cancelled_by | None: ...
+        @_typing.overload
+        def WhichOneof(self, oneof_group: _WhichOneofArgType__current_activity) -> _WhichOneofReturnType__current_activity | None: ...
+        @_typing.overload
+        def WhichOneof(self, oneof_group: _WhichOneofArgType__level) -> _WhichOneofReturnType__level | None: ...
+        @_typing.overload
+        def WhichOneof(self, oneof_group: _WhichOneofArgType__message) -> _WhichOneofReturnType__message | None: ...
+        @_typing.overload
+        def WhichOneof(self, oneof_group: _WhichOneofArgType__phase_name) -> _WhichOneofReturnType__phase_name | None: ...
+        @_typing.overload
+        def WhichOneof(self, oneof_group: _WhichOneofArgType__phase_progress) -> _WhichOneofReturnType__phase_progress | None: ...
+        @_typing.overload
+        def WhichOneof(self, oneof_group: _WhichOneofArgType__reason) -> _WhichOneofReturnType__reason | None: ...
+        @_typing.overload
+        def WhichOneof(self, oneof_group: _WhichOneofArgType__records_processed) -> _WhichOneofReturnType__records_processed | None: ...
+        @_typing.overload
+        def WhichOneof(self, oneof_group: _WhichOneofArgType__results_url) -> _WhichOneofReturnType__results_url | None: ...
+        @_typing.overload
+        def WhichOneof(self, oneof_group: _WhichOneofArgType__stage_name) -> _WhichOneofReturnType__stage_name | None: ...
+        @_typing.overload
+        def WhichOneof(self, oneof_group: _WhichOneofArgType__total_records) -> _WhichOneofReturnType__total_records | None: ...
+        @_typing.overload
+        def WhichOneof(self, oneof_group: _WhichOneofArgType__worker_node) -> _WhichOneofReturnType__worker_node | None: ...
+
+    EVENT_FIELD_NUMBER: _builtins.int
+    OPERATION_ID_FIELD_NUMBER: _builtins.int
+    JOB_ID_FIELD_NUMBER: _builtins.int
+    BATCH_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    TYPE_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    PROGRESS_FIELD_NUMBER: _builtins.int
+    TIMESTAMP_FIELD_NUMBER: _builtins.int
+    RESUME_TOKEN_FIELD_NUMBER: _builtins.int
+    DATA_FIELD_NUMBER: _builtins.int
+    event: _builtins.str
+    """What happened, in the word of the registration: operation.progress, stageCompleted …; ping for a test."""
+    operation_id: _builtins.str
+    """About which operation; absent for jobs."""
+    job_id: _builtins.str
+    """About which job; absent for operations."""
+    batch_id: _builtins.str
+    """The batch that the operation belongs to."""
+    name: _builtins.str
+    """Its name."""
+    type: _builtins.str
+    """What it does, in the documented word."""
+    status: _builtins.str
+    """Where it stands after the event, in the documented word."""
+    progress: _builtins.float
+    """Its progress after the event, 0 to 100."""
+    resume_token: _builtins.str
+    """Continues a stream of the run (WatchOperation, WatchJob, Last-Event-ID) after this event."""
+    @_builtins.property
+    def timestamp(self) -> _timestamp_pb2.Timestamp:
+        """When it happened."""
+
+    @_builtins.property
+    def data(self) -> Global___DeliveryPayload.Data:
+        """What belongs to the event."""
+
+    def __init__(
+        self,
+        *,
+        event: _builtins.str | None = ...,
+        operation_id: _builtins.str | None = ...,
+        job_id: _builtins.str | None = ...,
+        batch_id: _builtins.str | None = ...,
+        name: _builtins.str | None = ...,
+        type: _builtins.str | None = ...,
+        status: _builtins.str | None = ...,
+        progress: _builtins.float | None = ...,
+        timestamp: _timestamp_pb2.Timestamp | None = ...,
+        resume_token: _builtins.str | None = ...,
+        data: Global___DeliveryPayload.Data | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_batch_id", b"_batch_id", "_event", b"_event", "_job_id", b"_job_id", "_name", b"_name", "_operation_id", b"_operation_id", "_progress", b"_progress", "_resume_token", b"_resume_token", "_status", b"_status", "_type", b"_type", "batch_id", b"batch_id", "data", b"data", "event", b"event", "job_id", b"job_id", "name", b"name", "operation_id", b"operation_id", "progress", b"progress", "resume_token", b"resume_token", "status", b"status", "timestamp", b"timestamp", "type", b"type"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_batch_id", b"_batch_id", "_event", b"_event", "_job_id", b"_job_id", "_name", b"_name", "_operation_id", b"_operation_id", "_progress", b"_progress", "_resume_token", b"_resume_token", "_status", b"_status", "_type", b"_type", "batch_id", b"batch_id", "data", b"data", "event", b"event", "job_id", b"job_id", "name", b"name", "operation_id", b"operation_id", "progress", b"progress", "resume_token", b"resume_token", "status", b"status", "timestamp", b"timestamp", "type", b"type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__batch_id: _TypeAlias = _typing.Literal["batch_id"]  # noqa: Y015
+    _WhichOneofArgType__batch_id: _TypeAlias = _typing.Literal["_batch_id", b"_batch_id"]  # noqa: Y015
+    _WhichOneofReturnType__event: _TypeAlias = _typing.Literal["event"]  # noqa: Y015
+    _WhichOneofArgType__event: _TypeAlias = _typing.Literal["_event", b"_event"]  # noqa: Y015
+    _WhichOneofReturnType__job_id: _TypeAlias = _typing.Literal["job_id"]  # noqa: Y015
+    _WhichOneofArgType__job_id: _TypeAlias = _typing.Literal["_job_id", b"_job_id"]  # noqa: Y015
+    _WhichOneofReturnType__name: _TypeAlias = _typing.Literal["name"]  # noqa: Y015
+    _WhichOneofArgType__name: _TypeAlias = _typing.Literal["_name", b"_name"]  # noqa: Y015
+    _WhichOneofReturnType__operation_id: _TypeAlias = _typing.Literal["operation_id"]  # noqa: Y015
+    _WhichOneofArgType__operation_id: _TypeAlias = _typing.Literal["_operation_id", b"_operation_id"]  # noqa: Y015
+    _WhichOneofReturnType__progress: _TypeAlias = _typing.Literal["progress"]  # noqa: Y015
+    _WhichOneofArgType__progress: _TypeAlias = _typing.Literal["_progress", b"_progress"]  # noqa: Y015
+    _WhichOneofReturnType__resume_token: _TypeAlias = _typing.Literal["resume_token"]  # noqa: Y015
+    _WhichOneofArgType__resume_token: _TypeAlias = _typing.Literal["_resume_token", b"_resume_token"]  # noqa: Y015
+    _WhichOneofReturnType__status: _TypeAlias = _typing.Literal["status"]  # noqa: Y015
+    _WhichOneofArgType__status: _TypeAlias = _typing.Literal["_status", b"_status"]  # noqa: Y015
+    _WhichOneofReturnType__type: _TypeAlias = _typing.Literal["type"]  # noqa: Y015
+    _WhichOneofArgType__type: _TypeAlias = _typing.Literal["_type", b"_type"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__batch_id) -> _WhichOneofReturnType__batch_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__event) -> _WhichOneofReturnType__event | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__job_id) -> _WhichOneofReturnType__job_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__name) -> _WhichOneofReturnType__name | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__operation_id) -> _WhichOneofReturnType__operation_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__progress) -> _WhichOneofReturnType__progress | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__resume_token) -> _WhichOneofReturnType__resume_token | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__status) -> _WhichOneofReturnType__status | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__type) -> _WhichOneofReturnType__type | None: ...
+
+Global___DeliveryPayload: _TypeAlias = DeliveryPayload  # noqa: Y015

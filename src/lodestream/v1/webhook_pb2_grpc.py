@@ -149,6 +149,7 @@ class WebhookServiceServicer(object):
     def PingWebhook(self, request, context):
         """Sends a test event and answers with what came back. Repeated: sends another.
 
+        A disabled webhook whose receiver answers with success is served again, from where it stopped.
         Errors: WEBHOOK_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -60,6 +60,7 @@ class WebhookServiceStub:
     PingWebhook: _grpc.UnaryUnaryMultiCallable[_webhook_pb2.PingWebhookRequest, _webhook_pb2.PingWebhookResponse]
     """Sends a test event and answers with what came back. Repeated: sends another.
 
+    A disabled webhook whose receiver answers with success is served again, from where it stopped.
     Errors: WEBHOOK_NOT_FOUND.
     """
     RotateWebhookSecret: _grpc.UnaryUnaryMultiCallable[_webhook_pb2.RotateWebhookSecretRequest, _webhook_pb2.RotateWebhookSecretResponse]
@@ -112,6 +113,7 @@ class WebhookServiceAsyncStub(WebhookServiceStub):
     PingWebhook: _aio.UnaryUnaryMultiCallable[_webhook_pb2.PingWebhookRequest, _webhook_pb2.PingWebhookResponse]  # type: ignore[assignment]
     """Sends a test event and answers with what came back. Repeated: sends another.
 
+    A disabled webhook whose receiver answers with success is served again, from where it stopped.
     Errors: WEBHOOK_NOT_FOUND.
     """
     RotateWebhookSecret: _aio.UnaryUnaryMultiCallable[_webhook_pb2.RotateWebhookSecretRequest, _webhook_pb2.RotateWebhookSecretResponse]  # type: ignore[assignment]
@@ -196,6 +198,7 @@ class WebhookServiceServicer:
     ) -> _typing.Union[_webhook_pb2.PingWebhookResponse, _abc.Awaitable[_webhook_pb2.PingWebhookResponse]]:
         """Sends a test event and answers with what came back. Repeated: sends another.
 
+        A disabled webhook whose receiver answers with success is served again, from where it stopped.
         Errors: WEBHOOK_NOT_FOUND.
         """
 

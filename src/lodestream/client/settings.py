@@ -23,6 +23,9 @@ DEFAULT_PROJECT: Final = "00000000-0000-4000-8000-000000000002"
 #: Where `make serve` and `lodestream serve --ready-file data/ready.json` leave address and token.
 DEFAULT_READY_FILE: Final = Path("data/ready.json")
 
+#: The layers that are given for this very call.
+_SPOKEN: Final = ("the command", "the environment")
+
 Layers: TypeAlias = list[tuple[str, Mapping[str, str]]]
 
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -97,7 +100,8 @@ def _merge(layers: Layers) -> tuple[dict[str, str], str]:
     values: dict[str, str] = {}
     source = "the default"
     for name, layer in layers:
-        foreign = "target" in values and layer.get("target", values["target"]) != values["target"]
+        is_file = name not in _SPOKEN
+        foreign = is_file and layer.get("target", values.get("target")) != values.get("target") and "target" in values
         for key, value in layer.items():
             if key == "token" and foreign:
                 continue

@@ -65,6 +65,7 @@ async def _pieces(
         sent += len(chunk)
         if moved is not None:
             moved(sent, total)
+    yield UploadDatasetRequest(footer=UploadDatasetRequest.Footer())
 
 
 async def download(

@@ -58,7 +58,9 @@ def test_the_format_makes_no_difference(tmp_path, monkeypatch):
     monkeypatch.setattr(read_xes, "BATCH", 7)
     monkeypatch.setattr(read_xes, "CHUNK", 100)
     monkeypatch.setattr(read_parquet, "BATCH", 7)
-    for path in (tmp_path / "log.xes", packed, parquet):
+    wide = tmp_path / "wide.xes"
+    wide.write_bytes((tmp_path / "log.xes").read_text().replace("UTF-8", "UTF-16").encode("utf-16"))
+    for path in (tmp_path / "log.xes", wide, packed, parquet):
         other = loaded(path)
         assert shared(other).equals(shared(plain))
         assert other.results["duplicateRecords"] == plain.results["duplicateRecords"] == 13

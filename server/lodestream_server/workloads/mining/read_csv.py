@@ -143,7 +143,7 @@ def open_csv(path: Path, mapping: Mapping[str, str], scratch: Path, check: Check
             "The file is empty: upload an event log with a header line and a row per event.", reason="EMPTY_FILE"
         )
     file = text_file.prepare(path, mapping.get("encoding"), scratch, check)
-    head, quoted = _head(file)
+    head, quoted = _head(file, check)
     count = text_file.count_lines(file, quoted, check)
     findings: list[Finding] = []
     if not count.is_utf8:
@@ -152,7 +152,7 @@ def open_csv(path: Path, mapping: Mapping[str, str], scratch: Path, check: Check
                 "The file is not valid utf-8 text: give its encoding (cp1252, utf-16, …).", reason="BAD_ENCODING"
             )
         file = text_file.prepare_western(path, scratch, check)
-        head, quoted = _head(file)
+        head, quoted = _head(file, check)
         findings.append(
             Finding(f"The text is not UTF-8; it was read as {file.encoding}", {"encoding": file.encoding}, warning=True)
         )
@@ -182,21 +182,22 @@ def _any_row(source: CsvSource) -> bool:
     return any(batch.records for batch in source.batches())
 
 
-def _head(file: TextFile) -> tuple[bytes, bool]:
+def _head(file: TextFile, check: Check) -> tuple[bytes, bool]:
     """The beginning of the text, and whether fields are quoted in it: some field begins with a quote."""
     with file.path.open("rb") as source:
         source.seek(file.start)
         head = source.read(HEAD)
-    return head, re.search(rb'(?:^|[\n\r,;\t|])"', head) is not None or _quoted_later(file)
+    return head, re.search(rb'(?:^|[\n\r,;\t|])"', head) is not None or _quoted_later(file, check)
 
 
-def _quoted_later(file: TextFile) -> bool:
+def _quoted_later(file: TextFile, check: Check) -> bool:
     pattern = re.compile(rb'[\n,;\t|]"')
     with file.path.open("rb") as source:
         source.seek(file.start)
         while block := source.read(text_file.BLOCK):
             if b'"' in block and pattern.search(block):
                 return True
+            check()
     return False
 
 

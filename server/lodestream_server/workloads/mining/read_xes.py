@@ -106,11 +106,11 @@ def _count(source: XesSource) -> tuple[int, int]:
     """Event tags and bytes of the whole file."""
     found, size, rest = 0, 0, b""
     for chunk in source._chunks():
-        # A tag may lie across two chunks: the last few bytes are looked at again with the next one.
-        window = rest + chunk
+        # A tag may lie across two chunks: the last bytes, too few for a whole one, are looked at again with the next
+        # chunk. In UTF-16 every other byte is zero.
+        window = rest + (chunk.replace(b"\0", b"") if b"\0" in chunk else chunk)
         found += len(_EVENT.findall(window))
         rest = window[-6:]
-        found -= len(_EVENT.findall(rest))
         size += len(chunk)
         source.check()
-    return found + len(_EVENT.findall(rest)), size
+    return found, size

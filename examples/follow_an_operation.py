@@ -18,7 +18,7 @@ key = (("authorization", f"Bearer {token}"),)
 
 
 def pieces() -> Iterator[dataset_pb2.UploadDatasetRequest]:
-    """The header, then the file in order; the server finds the columns and the timestamp format itself."""
+    """The header, the file in order, a footer that says it is whole; the server finds the columns and the timestamp format itself."""
     header = dataset_pb2.UploadDatasetRequest.Header(
         tenant_id=tenant, project_id=project, dataset_name=log.stem, file_name=log.name
     )
@@ -26,6 +26,7 @@ def pieces() -> Iterator[dataset_pb2.UploadDatasetRequest]:
     with log.open("rb") as file:
         while chunk := file.read(1 << 20):
             yield dataset_pb2.UploadDatasetRequest(chunk=chunk)
+    yield dataset_pb2.UploadDatasetRequest(footer=dataset_pb2.UploadDatasetRequest.Footer())
 
 
 with grpc.insecure_channel(target) as channel:

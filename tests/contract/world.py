@@ -83,4 +83,5 @@ class World:
         first = dataset_pb2.UploadDatasetRequest(header=dataset_pb2.UploadDatasetRequest.Header(**fields))
         half = len(content) // 2
         chunks = [dataset_pb2.UploadDatasetRequest(chunk=piece) for piece in (content[:half], content[half:]) if piece]
-        return await self.door.send("DatasetService/UploadDataset", [first, *chunks])
+        footer = dataset_pb2.UploadDatasetRequest(footer=dataset_pb2.UploadDatasetRequest.Footer())
+        return await self.door.send("DatasetService/UploadDataset", [first, *chunks, footer])

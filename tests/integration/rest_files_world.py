@@ -36,6 +36,8 @@ class Datasets(dataset_pb2_grpc.DatasetServiceServicer):
         async for message in request_iterator:
             if message.WhichOneof("part") == "header":
                 self.header = message.header
+            elif message.WhichOneof("part") == "footer":
+                self.complete = True
             else:
                 chunks += 1
                 self.size += len(message.chunk)
@@ -44,7 +46,6 @@ class Datasets(dataset_pb2_grpc.DatasetServiceServicer):
             if self.error and chunks >= self.refuse_after:
                 context.set_trailing_metadata(rich_status.to_trailers(self.error))
                 await context.abort(rich_status.code_of(self.error), self.error.message)
-        self.complete = True
         stored = dataset_pb2.Dataset(dataset_id="ds-1", dataset_name=self.header.dataset_name, size_bytes=self.size)
         return dataset_pb2.UploadDatasetResponse(dataset_id="ds-1", dataset=stored)
 

@@ -4,7 +4,7 @@ A dataset exists once its record is committed; until then its bytes are an uploa
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -60,10 +60,13 @@ class Upload:
         """Adds a chunk. Raises UploadTooLarge, DiskFull."""
         await self._incoming.write(chunk)
 
-    async def finish(self) -> Dataset:
-        """The stored dataset, described. Raises BadDataset, DiskFull; then nothing is kept."""
+    async def finish(self, promised: Collection[str] = ()) -> Dataset:
+        """The stored dataset, described; `promised` are SHA-256 in hexadecimal that the file must have.
+
+        Raises BadDataset, DiskFull; then nothing is kept.
+        """
         try:
-            return await self._datasets.keep(self._new, self.dataset_id, self._incoming)
+            return await self._datasets.keep(self._new, self.dataset_id, self._incoming, promised)
         finally:
             self._over = True
             await self._incoming.abandon()
@@ -104,11 +107,16 @@ class Datasets:
         dataset_id = self._ids.new(self._clock.now())
         return Upload(new, dataset_id, self._store.files.begin_upload(dataset_id, self._largest), self)
 
-    async def keep(self, new: NewDataset, dataset_id: str, incoming: Incoming) -> Dataset:
+    async def keep(
+        self, new: NewDataset, dataset_id: str, incoming: Incoming, promised: Collection[str] = ()
+    ) -> Dataset:
         """Makes a dataset of a complete upload; called by it."""
         if incoming.size_bytes == 0:
             raise BadDataset("The file is empty.", details={"cause": "EMPTY_FILE"})
         sha256 = await incoming.finish()
+        if any(other.lower() != sha256 for other in promised):
+            fault = f"The file that arrived has the SHA-256 {sha256}, which is not the one promised; send it again."
+            raise BadDataset(fault, details={"cause": "OTHER_CHECKSUM"})
         format_ = cast(Format, new.format) if new.format else _sniff(incoming.path, new.file_name)
         file = DatasetFile(dataset_id, new.name, incoming.path, format_, incoming.size_bytes, dict(new.mapping))
         description = await self._describer.describe(file)

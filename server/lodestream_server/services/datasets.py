@@ -1,11 +1,9 @@
 """DatasetService: event logs in, described, listed, deleted. An upload passes through in constant memory."""
 
-import asyncio
-import hashlib
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
-from lodestream.errors import BadDataset, InvalidField, Malformed, Violation
+from lodestream.errors import InvalidField, Malformed, Violation
 from lodestream.v1 import dataset_pb2, dataset_pb2_grpc
 from lodestream_server.engine.datasets import NewDataset
 from lodestream_server.engine.engine import Engine
@@ -40,17 +38,18 @@ class DatasetService(dataset_pb2_grpc.DatasetServiceServicer):
     ) -> _pb.UploadDatasetResponse:
         """Stores an event log; nothing of a stream that breaks off."""
         header = (await anext(aiter(requests))).header
-        digest = hashlib.sha256() if header.sha256 else None
+        footer = None
         async with await self._engine.datasets.upload(_new(header)) as upload:
             async for request in requests:
-                chunk = _chunk(request)
-                await upload.write(chunk)
-                if digest is not None:
-                    await asyncio.to_thread(digest.update, chunk)
-            if digest is not None and digest.hexdigest() != header.sha256.lower():
-                fault = "The file that arrived does not have the SHA-256 that its header names; send it again."
-                raise BadDataset(fault, details={"cause": "OTHER_CHECKSUM"})
-            dataset = await upload.finish()
+                if footer is not None:
+                    raise Malformed("Nothing comes after the footer of an upload.")
+                if request.WhichOneof("part") == "footer":
+                    footer = request.footer
+                    continue
+                await upload.write(_chunk(request))
+            if footer is None:  # a connection that breaks can look like the end of the stream
+                raise Malformed("The upload ended without its footer, so nothing of it was stored; send it again.")
+            dataset = await upload.finish([named for named in (header.sha256, footer.sha256) if named])
         return _pb.UploadDatasetResponse(dataset_id=dataset.dataset_id, dataset=as_dataset(dataset))
 
     async def ListDatasets(self, request: _pb.ListDatasetsRequest, context: Any) -> _pb.ListDatasetsResponse:
@@ -86,7 +85,7 @@ def _new(header: _pb.UploadDatasetRequest.Header) -> NewDataset:
 
 def _chunk(request: _pb.UploadDatasetRequest) -> bytes:
     if request.WhichOneof("part") != "chunk":
-        raise Malformed("After the header an upload consists of chunks alone.")
+        raise Malformed("After the header an upload consists of chunks and, last, a footer.")
     if len(request.chunk) > _LARGEST_CHUNK:
         raise InvalidField.of(Violation("chunk", f"must not exceed {_LARGEST_CHUNK} bytes"))
     return request.chunk

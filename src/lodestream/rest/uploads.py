@@ -68,6 +68,7 @@ class Uploads:
                 buffer.clear()
         if buffer:
             await call.write(UploadDatasetRequest(chunk=bytes(buffer)))
+        await call.write(UploadDatasetRequest(footer=UploadDatasetRequest.Footer()))
         await call.done_writing()
         return True
 

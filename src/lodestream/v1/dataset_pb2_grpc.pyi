@@ -36,7 +36,8 @@ class DatasetServiceStub:
     UploadDataset: _grpc.StreamUnaryMultiCallable[_dataset_pb2.UploadDatasetRequest, _dataset_pb2.UploadDatasetResponse]
     """Stores an event log and answers with its description once it is durable and readable.
 
-    First message: header; then chunks in order. A stream that breaks off stores nothing. Repeated: a second dataset.
+    First message: header; then chunks in order; last: footer. A stream that ends without its footer stores nothing, because a broken
+    connection can look like an end. Repeated: a second dataset.
     Errors: INVALID_FIELD, BAD_DATASET, UPLOAD_TOO_LARGE, QUOTA_EXCEEDED, DISK_FULL.
     """
     ListDatasets: _grpc.UnaryUnaryMultiCallable[_dataset_pb2.ListDatasetsRequest, _dataset_pb2.ListDatasetsResponse]
@@ -60,7 +61,8 @@ class DatasetServiceAsyncStub(DatasetServiceStub):
     UploadDataset: _aio.StreamUnaryMultiCallable[_dataset_pb2.UploadDatasetRequest, _dataset_pb2.UploadDatasetResponse]  # type: ignore[assignment]
     """Stores an event log and answers with its description once it is durable and readable.
 
-    First message: header; then chunks in order. A stream that breaks off stores nothing. Repeated: a second dataset.
+    First message: header; then chunks in order; last: footer. A stream that ends without its footer stores nothing, because a broken
+    connection can look like an end. Repeated: a second dataset.
     Errors: INVALID_FIELD, BAD_DATASET, UPLOAD_TOO_LARGE, QUOTA_EXCEEDED, DISK_FULL.
     """
     ListDatasets: _aio.UnaryUnaryMultiCallable[_dataset_pb2.ListDatasetsRequest, _dataset_pb2.ListDatasetsResponse]  # type: ignore[assignment]
@@ -86,7 +88,8 @@ class DatasetServiceServicer:
     ) -> _typing.Union[_dataset_pb2.UploadDatasetResponse, _abc.Awaitable[_dataset_pb2.UploadDatasetResponse]]:
         """Stores an event log and answers with its description once it is durable and readable.
 
-        First message: header; then chunks in order. A stream that breaks off stores nothing. Repeated: a second dataset.
+        First message: header; then chunks in order; last: footer. A stream that ends without its footer stores nothing, because a broken
+        connection can look like an end. Repeated: a second dataset.
         Errors: INVALID_FIELD, BAD_DATASET, UPLOAD_TOO_LARGE, QUOTA_EXCEEDED, DISK_FULL.
         """
 

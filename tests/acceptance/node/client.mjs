@@ -50,6 +50,7 @@ async function upload() {
   for await (const chunk of createReadStream(log, { highWaterMark: 256 * 1024 })) {
     if (!answered.write({ chunk })) await new Promise((resolve) => answered.once('drain', resolve));
   }
+  answered.write({ footer: {} });
   answered.end();
   return answer;
 }

@@ -24,7 +24,7 @@ from lodestream_server.grpc_door.admin_token import admin_token, write_private
 from lodestream_server.grpc_door.guard import Guard
 from lodestream_server.grpc_door.listening import check_address, listen, make_server
 from lodestream_server.grpc_door.methods import SERVICES
-from lodestream_server.services import add_services
+from lodestream_server.services import Services, add_services, make_services
 from lodestream_server.services.watching import Pace, Streams
 from lodestream_server.settings import ServerSettings
 from lodestream_server.workloads.catalogue import BUILT_IN, Catalogue
@@ -37,14 +37,17 @@ _LAST_ANSWERS_S: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class RunningServer:
-    """A server that answers. `token` is the administrator's, None when it is not kept in the data directory."""
+    """A server that answers. `token` is the administrator's, None when it is not kept in the data directory.
+
+    Another door to the same services: a channel or server with `guard` as its interceptor, and `add_services`.
+    """
 
     address: str
     token: str | None
     engine: Engine
     guard: Guard
+    services: Services
     streams: Streams
-    settings: ServerSettings
 
 
 @asynccontextmanager
@@ -64,15 +67,10 @@ async def running(
         guard = Guard(engine.keys, reflection_takes_key=settings.reflection == "key")
         server = make_server(settings, [guard])
         pace = Pace(settings.bookmark_s, settings.stream_age_s)
-        add_services(
-            server,
-            engine,
-            streams,
-            settings=engine_settings,
-            pace=pace,
-            data_dir=settings.data_dir,
-            catalogue=catalogue,
+        services = make_services(
+            engine, streams, settings=engine_settings, pace=pace, data_dir=settings.data_dir, catalogue=catalogue
         )
+        add_services(server, services)
         health_pb2_grpc.add_HealthServicer_to_server(state, server)
         if settings.reflection != "off":
             reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
@@ -82,7 +80,7 @@ async def running(
         for name in ("", *SERVICES):
             await state.set(name, health_pb2.HealthCheckResponse.SERVING)
         try:
-            yield RunningServer(address, token, engine, guard, streams, settings)
+            yield RunningServer(address, token, engine, guard, services, streams)
         finally:
             await state.enter_graceful_shutdown()
             streams.end_all()

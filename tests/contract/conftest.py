@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
+from lodestream_server.services import add_services
 
+from lodestream.local_channel import LocalChannel
 from tests.contract.doors import Door, GrpcDoor
 from tests.contract.kinds import JOBS, OPERATIONS, Kind
 from tests.contract.workloads import CATALOGUE, PHASES
@@ -22,10 +24,15 @@ async def real_server(tmp_path_factory):
         yield server
 
 
-@pytest_asyncio.fixture(params=["real-grpc"], loop_scope="module")
+@pytest_asyncio.fixture(params=["real-grpc", "real-local"], loop_scope="module")
 async def door(request: pytest.FixtureRequest, real_server) -> AsyncIterator[Door]:
-    """Every (server, transport) there is."""
-    yield GrpcDoor(real_server.channel, real_server.token)
+    """Every (server, transport) there is: over the network, and within the process."""
+    if request.param == "real-grpc":
+        yield GrpcDoor(real_server.channel, real_server.token)
+        return
+    async with LocalChannel(interceptors=[real_server.running.guard]) as channel:
+        add_services(channel, real_server.running.services)
+        yield GrpcDoor(channel, real_server.token)
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ class Door(Protocol):
 
 
 class GrpcDoor:
-    """gRPC over the network."""
+    """gRPC, over the network or within the process."""
 
     name = "grpc"
 

@@ -1,6 +1,7 @@
 """Watching runs: snapshot, events without gap or repeat, done once; resume, replay, reset."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -163,7 +164,7 @@ async def test_tracking_streams_tell_jobs_and_operations(world, kind, name):
 async def test_minutes_tell_a_stage_at_most_once_a_minute_also_after_resuming(world, kind):
     """What was told before a break counts after it."""
     run_id = await world.finished(kind, parameters={"records": 300})
-    wanted = {"include_sub_events": True, "granularity": tracking_pb2.TIMELINE_GRANULARITY_MINUTES}
+    wanted: dict[str, Any] = {"include_sub_events": True, "granularity": tracking_pb2.TIMELINE_GRANULARITY_MINUTES}
     frames = await told(tracking(world, "JobTimeline", run_id, **wanted))
     whole = events_in(frames)
     progress = [item for item in whole if item.event.event_type == tracking_pb2.TIMELINE_EVENT_TYPE_PROGRESS]

@@ -3,6 +3,6 @@
 A file per service. What the contract has and nobody wrote yet is answered by the guard: UNIMPLEMENTED, NOT_BUILT.
 """
 
-from lodestream_server.services.registry import add_services
+from lodestream_server.services.registry import Services, add_services, make_services
 
-__all__ = ["add_services"]
+__all__ = ["Services", "add_services", "make_services"]

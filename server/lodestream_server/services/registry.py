@@ -1,6 +1,7 @@
 """Every service of the contract, added to a server: ours where somebody wrote one, the generated placeholder where
 not."""
 
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -25,18 +26,14 @@ from lodestream_server.services.tracking import Component, TrackingService
 from lodestream_server.services.watching import Pace, RunWatcher, Streams
 from lodestream_server.workloads.catalogue import Catalogue
 
+#: A servicer for every service of the contract, by the service's full name.
+Services = Mapping[str, Any]
 
-def add_services(
-    server: Any,
-    engine: Engine,
-    streams: Streams,
-    *,
-    settings: EngineSettings,
-    pace: Pace,
-    data_dir: Path,
-    catalogue: Catalogue,
-) -> None:
-    """Adds them all to a grpc.aio server, or to anything that takes handlers like one."""
+
+def make_services(
+    engine: Engine, streams: Streams, *, settings: EngineSettings, pace: Pace, data_dir: Path, catalogue: Catalogue
+) -> Services:
+    """Makes them once; any number of doors may then lead to them."""
     machine.begin()
     watcher = RunWatcher(engine, streams, pace)
     results = Results(engine, lambda resources, seconds: estimates.cost_usd(settings, resources, seconds))
@@ -52,11 +49,21 @@ def add_services(
         "QueueService": QueueService(engine, streams, pace),
         "SystemService": SystemService(engine, data_dir, settings.node),
     }
-    for full_name in SERVICES:
-        name = full_name.rpartition(".")[2]
-        module = _stubs_of(full_name)
-        servicer = ours.get(name) or getattr(module, f"{name}Servicer")()
-        getattr(module, f"add_{name}Servicer_to_server")(servicer, server)
+    return {full_name: ours.get(_short(full_name)) or _placeholder(full_name) for full_name in SERVICES}
+
+
+def add_services(server: Any, services: Services) -> None:
+    """Adds them all to a grpc.aio server, or to anything that takes handlers like one."""
+    for full_name, servicer in services.items():
+        getattr(_stubs_of(full_name), f"add_{_short(full_name)}Servicer_to_server")(servicer, server)
+
+
+def _placeholder(service: str) -> Any:
+    return getattr(_stubs_of(service), f"{_short(service)}Servicer")()
+
+
+def _short(service: str) -> str:
+    return service.rpartition(".")[2]
 
 
 def _components(catalogue: Catalogue) -> Component:

@@ -64,7 +64,8 @@ class DatasetServiceServicer(object):
     def UploadDataset(self, request_iterator, context):
         """Stores an event log and answers with its description once it is durable and readable.
 
-        First message: header; then chunks in order. A stream that breaks off stores nothing. Repeated: a second dataset.
+        First message: header; then chunks in order; last: footer. A stream that ends without its footer stores nothing, because a broken
+        connection can look like an end. Repeated: a second dataset.
         Errors: INVALID_FIELD, BAD_DATASET, UPLOAD_TOO_LARGE, QUOTA_EXCEEDED, DISK_FULL.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -123,3 +123,31 @@ def test_epoch_numbers_count_only_under_a_name_that_speaks_of_time():
     assert roles(log, {}).time_format == "epoch-s"
     with pytest.raises(BadInput, match="activityTimeColumn"):
         roles(log.rename({"time": "amount"}), {})
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        # As well-known tools and systems export them; the first three are what is to be found.
+        (("case concept:name", "event concept:name", "event time:timestamp"), ("case Vendor", "event User")),
+        (("_CASE_KEY", "ACTIVITY_EN", "EVENTTIME"), ("_SORTING", "USER_NAME")),
+        (("Incident Number", "Activity Name", "Completed At"), ("incident_state", "order_amount")),
+        (("instance", "task", "end_time"), ("process_name", "customer_type")),
+        (("kase", "event", "timestamp"), ("id", "event_id")),
+    ],
+)
+def test_columns_whose_names_only_resemble_known_ones_are_left_alone(names, expected):
+    """A state of an incident is no incident, an event's id is no event, and a row's id is no case."""
+    case, activity, time = names
+    log = little_log(case=case, activity=activity, time=time, region=expected[0], person=expected[1])
+    if "id" in expected:
+        log = log.with_columns(pl.int_range(pl.len()).cast(pl.String).alias("id"))
+    found = roles(log, {})
+    assert (found.case, found.activity, found.time) == names
+
+
+def test_a_column_that_never_changes_is_no_case_beside_one_that_does():
+    """The id of the process, next to the id of its instance."""
+    log = little_log(case="instance", activity="activity", time="time").with_columns(pl.lit("P2P").alias("process_id"))
+    assert roles(log, {}).case == "instance"
+    assert roles(log.drop("instance"), {}).case == "process_id"

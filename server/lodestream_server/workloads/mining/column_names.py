@@ -2,7 +2,8 @@
 only."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -81,18 +82,46 @@ TRANSITIONS = frozenset(
 _NOISE = re.compile(r"[\W_]+")
 
 
+@dataclass(frozen=True, slots=True)
+class Affixes:
+    """What may stand before or behind a known name without changing what it means."""
+
+    before: tuple[str, ...]
+    behind: tuple[str, ...]
+
+    def around(self, word: str) -> Iterator[str]:
+        """The name with each of them."""
+        yield from (before + word for before in self.before)
+        yield from (word + behind for behind in self.behind)
+
+
+AROUND_CASE = Affixes(
+    _words("event log trace process"), _words("id identifier number num nr no key code ref reference nummer")
+)
+AROUND_ACTIVITY = Affixes(
+    _words("event log process business workflow"), _words("name label type text title desc description en de tr")
+)
+AROUND_RESOURCE = Affixes(_words("event log org task activity"), _words("name id key code"))
+
+
 def plain(name: str) -> str:
     """A name as the lists above have it."""
     return _NOISE.sub("", name.replace("İ", "i").replace("I", "i").lower())
 
 
-def rank(name: str, known: Sequence[str]) -> int | None:
-    """The place of a name in a list, 0 the best; names that begin or end with a known one (of 4 letters or more) come
-    after; None: unknown."""
+def rank(name: str, known: Sequence[str], affixes: Affixes | None = None) -> int | None:
+    """The place of a name in a list, 0 the best; None when it is not there. Names that only begin or end like a known
+    one come after all that are equal: with one of the `affixes` around it, or, where there are none, with anything
+    around a known name of four letters or more. Shorter ones (id, at) are part of too many other words.
+    """
     text = plain(name)
     if text in known:
         return known.index(text)
     for place, word in enumerate(known):
-        if len(word) >= 4 and (text.startswith(word) or text.endswith(word)):
+        if affixes is None:
+            fits = len(word) >= 4 and (text.startswith(word) or text.endswith(word))
+        else:
+            fits = len(word) >= 3 and text in affixes.around(word)
+        if fits:
             return len(known) + place
     return None

@@ -5,7 +5,7 @@ By content: the time is a column that reads as timestamps; case and activity are
 activities recur, and activities change inside a case. Pure; works on the sample that a reader took.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import log
 
@@ -84,14 +84,19 @@ def roles(sample: pl.DataFrame, mapping: Mapping[str, str]) -> Roles:
     times = _times(sample, [*free, *(given[r] for r in ("time", "start") if r in given)])
     time, start = _time_columns(sample, given, free, times)
     free = [name for name in free if name not in (time, start)]
-    case = given.get("case") or _named(sample, free, column_names.CASE, _may_be_case)
+    case = given.get("case") or _named(
+        sample,
+        [name for name in free if not _numbers_rows(sample, name)],
+        column_names.CASE,
+        column_names.AROUND_CASE,
+    )
     free = [name for name in free if name != case]
     # A column known as "resource" is none of case and activity, whatever its content looks like.
-    resource = given.get("resource") or _named(sample, free, column_names.RESOURCE, _has_values)
+    resource = given.get("resource") or _named(sample, free, column_names.RESOURCE, column_names.AROUND_RESOURCE)
     free = [name for name in free if name != resource]
     lifecycle = _lifecycle(sample, free)
     free = [name for name in free if name != lifecycle]
-    activity = given.get("activity") or _named(sample, free, column_names.ACTIVITY, _may_be_activity)
+    activity = given.get("activity") or _named(sample, free, column_names.ACTIVITY, column_names.AROUND_ACTIVITY)
     if case is None or activity is None:
         case, activity = _by_content(sample, case, activity, [name for name in free if name not in times], time)
     missing = [FIELDS[role] for role, found in (("case", case), ("activity", activity), ("time", time)) if not found]
@@ -142,7 +147,7 @@ def _time_columns(
 ) -> tuple[str | None, str | None]:
     """The columns that say when an activity ended (or happened) and when it began."""
     # Attributes of the case hold one time per case, not per event.
-    candidates = [name for name in free if name in times and not name.lower().startswith("case:")]
+    candidates = [name for name in free if name in times and not _is_of_case(name)]
     start = given.get("start") or _best(candidates, column_names.START)
     time = given.get("time") or _best([name for name in candidates if name != start], column_names.TIME)
     if time is None:
@@ -155,7 +160,7 @@ def _time_columns(
         time, start = start, None
     if time is None:
         # Nothing parses, but a column is called a timestamp: it is taken, so that the message can speak of its values.
-        time = _best([name for name in free if not name.lower().startswith("case:")], column_names.TIME)
+        time = _best([name for name in free if not _is_of_case(name)], column_names.TIME)
     return time, start
 
 
@@ -176,34 +181,31 @@ def _by_order(
     return time, None
 
 
-def _best(names: Sequence[str], known: Sequence[str]) -> str | None:
-    ranked = [
-        (place, number, name)
-        for number, name in enumerate(names)
-        if (place := column_names.rank(name, known)) is not None
-    ]
+def _best(names: Sequence[str], known: Sequence[str], affixes: column_names.Affixes | None = None) -> str | None:
+    """The name that stands first in a list of known ones; of equals, the first in the file."""
+    places = [(column_names.rank(name, known, affixes), number, name) for number, name in enumerate(names)]
+    ranked = [(place, number, name) for place, number, name in places if place is not None]
     return min(ranked)[2] if ranked else None
 
 
 def _named(
-    sample: pl.DataFrame, names: Sequence[str], known: Sequence[str], fits: Callable[[pl.Series], bool]
+    sample: pl.DataFrame, names: Sequence[str], known: Sequence[str], affixes: column_names.Affixes
 ) -> str | None:
-    own = [
-        name for name in names if not name.lower().startswith("case:") or column_names.plain(name) == "caseconceptname"
-    ]
-    return _best([name for name in own if fits(sample[name])], known)
+    """The column with the best name. One that has the same value everywhere is taken only if no other has a known
+    name."""
+    own = [name for name in names if not _is_of_case(name) or column_names.plain(name) == "caseconceptname"]
+    filled = [name for name in own if sample[name].null_count() < sample.height and not sample[name].dtype.is_float()]
+    changing = [name for name in filled if sample[name].n_unique() > 1]
+    return _best(changing, known, affixes) or _best(filled, known, affixes)
 
 
-def _has_values(column: pl.Series) -> bool:
-    return column.null_count() < len(column) or column.is_empty()
+def _is_of_case(name: str) -> bool:
+    return name.lower().startswith("case:")
 
 
-def _may_be_case(column: pl.Series) -> bool:
-    return _has_values(column)
-
-
-def _may_be_activity(column: pl.Series) -> bool:
-    return _has_values(column) and not column.dtype.is_float()
+def _numbers_rows(sample: pl.DataFrame, name: str) -> bool:
+    """A column called "id" may number the rows instead of the cases."""
+    return column_names.plain(name) == "id" and sample[name].n_unique() == sample.height > 1
 
 
 def _lifecycle(sample: pl.DataFrame, names: Sequence[str]) -> str | None:

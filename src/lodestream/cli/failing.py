@@ -72,6 +72,9 @@ def exit_code_of(error: BaseException) -> int | None:
         case errors.LodestreamError():
             _say_refusal(error)
             return FAILED
+        case ModuleNotFoundError():
+            _say(f"This needs the package {error.name}, which is not installed.", "pip install 'lodestream[all]'")
+            return FAILED
         case BrokenPipeError():
             return None
         case OSError():
@@ -80,6 +83,11 @@ def exit_code_of(error: BaseException) -> int | None:
         case Exception() if not _is_of_the_parser(error):
             return _unexpected(error)
     return None
+
+
+def broken_command(name: str, error: Exception) -> None:
+    """Tells that another package's command could not be loaded."""
+    errors_console().print(f"The command {name} cannot be loaded: {error}", style="yellow", markup=False)
 
 
 def _is_of_the_parser(error: BaseException) -> bool:
@@ -108,7 +116,8 @@ def _say_fields(error: errors.LodestreamError) -> None:
 
 def _say_refusal(error: errors.LodestreamError) -> None:
     reason = error.details.get("reason", error.reason)
-    ids = f" (error id {error.details['errorId']})" if "errorId" in error.details else ""
+    number = error.details.get("errorId", "")
+    ids = f" (error id {number})" if number not in error.message else ""
     wait = f" Try again in {error.retry_after_s:g} s." if error.retry_after_s else ""
     _say(f"{error.message}{ids}", f"{_NEXT.get(reason, '')}{wait}".strip())
     for violation in error.violations:

@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 
 from lodestream import __version__
 from lodestream.cli import cancel, datasets, lists, logs, protos, results, samples, submit, timeline, tokens, watch
-from lodestream.cli.failing import exit_code_of
+from lodestream.cli.failing import broken_command, exit_code_of
 
 GROUP: Final = "lodestream.commands"
 #: The part of the help where commands of other packages stand that name none.
@@ -63,7 +63,11 @@ class Commands(TyperGroup):
         named = [point for point in found if point.name == only]
         for point in named or found:
             joined = typer.Typer()
-            point.load()(joined)
+            try:
+                point.load()(joined)
+            except Exception as error:  # another package's fault must not take our commands along
+                broken_command(point.name, error)
+                continue
             commands: dict[str, Any] = dict(typer.main.get_group(joined).commands)
             for name, found_command in commands.items():
                 found_command.rich_help_panel = getattr(found_command, "rich_help_panel", None) or _OTHERS

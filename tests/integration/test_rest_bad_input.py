@@ -119,6 +119,7 @@ async def test_every_fault_of_a_body_is_listed_with_its_pointer(client):
         "/retryPolicy/maxRetries",
         "/notifications/email",
         "/x",
+        "/operationName",
     ]
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from google.protobuf.message import Message
@@ -20,18 +20,53 @@ _PRINTABLE = re.compile(r"[ -~]*")
 
 
 def message(rpc: Rpc, asked: Asked, *, with_body: bool) -> Message:
-    """The request message. Raises Refused with every problem of path, query and body."""
-    if not with_body:
-        made = from_params(rpc.request, asked.path, asked.query)
-    else:
-        if asked.body is not None and not isinstance(asked.body, dict):
-            raise wrong_type(asked.body, "an object")
-        made = from_request(rpc.request, asked.path, asked.query, asked.body)
+    """The request message. Raises Refused with every problem of path, query and body: one round trip mends them all."""
+    if asked.body is not None and not isinstance(asked.body, dict):
+        raise wrong_type(asked.body, "an object")
+    written = Written(dict(asked.path), asked.query, asked.body)
+    try:
+        made = written.read(rpc.request, with_body=with_body)
+    except Refused as refused:
+        raise Refused([*refused.problems, *_also_wrong(rpc, written, refused, with_body)]) from None
     if rpc.has_request_id and b"idempotency-key" in asked.headers:
         _take_key(made, asked.header(b"idempotency-key"))
     if problems := check(made):
         raise Refused(placed(problem, asked.path, with_body) for problem in problems)
     return made
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a caller wrote for a message, by where it stands."""
+
+    path: dict[str, str]
+    query: dict[str, list[str]]
+    body: dict[str, Any] | None
+
+    def read(self, request: type[Message], *, with_body: bool) -> Message:
+        """The message. Raises Refused."""
+        if with_body:
+            return from_request(request, self.path, self.query, self.body)
+        return from_params(request, self.path, self.query)
+
+    def without(self, names: Collection[str]) -> Written:
+        """The same without these keys and parameters."""
+        return Written(
+            {name: text for name, text in self.path.items() if name not in names},
+            {name: texts for name, texts in self.query.items() if name not in names},
+            {key: value for key, value in (self.body or {}).items() if key not in names},
+        )
+
+
+def _also_wrong(rpc: Rpc, written: Written, refused: Refused, with_body: bool) -> list[Problem]:
+    """What the rules of the contract say of the rest of a request that could not be read."""
+    unread = {unescape(problem.pointer.split("/")[1]) for problem in refused.problems if problem.pointer}
+    try:
+        readable = written.without(unread).read(rpc.request, with_body=with_body)
+    except Refused:
+        return []
+    found = [placed(problem, written.path, with_body) for problem in check(readable)]
+    return [problem for problem in found if unescape(problem.pointer.split("/")[1]) not in unread]
 
 
 def metadata(asked: Asked) -> tuple[tuple[str, str], ...]:
@@ -61,7 +96,12 @@ def _take_key(made: Any, key: str) -> None:
 
 def placed(problem: Problem, path: Mapping[str, str], with_body: bool) -> Problem:
     """The problem of a message, told where the caller wrote the field."""
-    first = problem.pointer.split("/")[1] if problem.pointer else ""
+    first = unescape(problem.pointer.split("/")[1]) if problem.pointer else ""
     if first in path:
         return replace(problem, location="path")
     return problem if with_body else replace(problem, location="query")
+
+
+def unescape(token: str) -> str:
+    """The key behind a token of a JSON pointer."""
+    return token.replace("~1", "/").replace("~0", "~")

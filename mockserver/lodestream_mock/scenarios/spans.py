@@ -1,0 +1,31 @@
+"""Spans of virtual time as scenario files write them: "2m15s", "1h", "250ms", "0s"."""
+
+from __future__ import annotations
+
+import re
+
+_SPAN = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+)s)?(?:(\d+)ms)?")
+
+
+def milliseconds(text: str) -> int:
+    """A span in milliseconds. Raises ValueError, naming the form, for anything else."""
+    match = _SPAN.fullmatch(text)
+    if not text or not match:
+        raise ValueError(f"{text!r} is not a span of time: write it like 2m15s, 1h, 500ms or 0s")
+    hours, minutes, seconds, millis = (int(part or 0) for part in match.groups())
+    return ((hours * 60 + minutes) * 60 + seconds) * 1000 + millis
+
+
+def span(text: str) -> tuple[int, int]:
+    """A range of spans in milliseconds: "45m-60m", or "15m" for equal ends. Raises ValueError."""
+    low, _, high = text.partition("-")
+    return milliseconds(low), milliseconds(high or low)
+
+
+def text_of(millis: int) -> str:
+    """The span as files write it: 135000 -> "2m15s"."""
+    rest, ms = divmod(millis, 1000)
+    minutes, seconds = divmod(rest, 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = [f"{amount}{unit}" for amount, unit in ((hours, "h"), (minutes, "m"), (seconds, "s"), (ms, "ms")) if amount]
+    return "".join(parts) or "0s"

@@ -1,0 +1,163 @@
+"""The scenarios, poll by poll on the step clock: what a client of each story sees."""
+
+import pytest
+from grpc import StatusCode, aio
+from lodestream_mock.contract import methods
+
+from lodestream.v1.common_pb2 import JobStatus, OperationStatus
+from tests.mock.world import IDS, World, documented_body, request_of
+
+JOB = {value.number: value.name.removeprefix("JOB_STATUS_") for value in JobStatus.DESCRIPTOR.values}
+OPERATION = {value.number: value.name.removeprefix("OPERATION_STATUS_") for value in OperationStatus.DESCRIPTOR.values}
+
+
+async def polled(world, method, words, **fields):
+    """(status, percentage) of each poll until it stays."""
+    seen: list[tuple[str, float]] = []
+    for _ in range(30):
+        answer = await world.call(method, **fields)
+        percent = answer.progress if isinstance(answer.progress, float) else answer.progress.percentage
+        state = (words[answer.status], percent)
+        if seen and seen[-1] == state and state[0] not in ("RUNNING", "QUEUED", "INITIATED"):
+            return seen
+        if not seen or seen[-1] != state:
+            seen.append(state)
+    return seen
+
+
+async def started(world):
+    """Starts the documented operation."""
+    return await world.call("StartOperation", request_of("StartOperation", documented_body("StartOperation", "en")))
+
+
+async def test_a_job_goes_from_the_queue_to_its_results_poll_by_poll():
+    """Queued, 65 %, 85 %, Completed; the 65 % is the documented payload."""
+    world = World(scenario="job-lifecycle")
+    seen = await polled(world, "GetJob", JOB)
+    assert seen == [("QUEUED", 0), ("RUNNING", 65), ("RUNNING", 85), ("COMPLETED", 100)]
+    results = await world.call("GetJobResults")
+    assert results.success
+    assert results.results.primary_output.download_url.startswith(f"/api/{IDS['tenant_id']}/{IDS['project_id']}/runs/")
+
+
+async def test_an_operation_goes_from_its_start_to_its_results():
+    """Over the documented 67 %; its tracking address is filled in."""
+    world = World(scenario="operation-lifecycle")
+    start = await started(world)
+    assert start.tracking_url == f"/api/{IDS['tenant_id']}/{IDS['project_id']}/async/operation/{IDS['operation_id']}"
+    with pytest.raises(aio.AioRpcError) as early:
+        await world.call("GetOperationResults")
+    assert early.value.code() is StatusCode.FAILED_PRECONDITION
+    seen = await polled(world, "GetOperation", OPERATION)
+    assert [state for state, _ in seen] == ["INITIATED", "RUNNING", "RUNNING", "COMPLETED"]
+    assert seen[1] == ("RUNNING", 67)
+    assert (await world.call("GetOperationResults")).success
+
+
+async def test_an_operation_fails_in_its_third_phase_and_its_retry_keeps_the_first_two():
+    """The retry has the documented id and completes."""
+    world = World(scenario="operation-retried")
+    await started(world)
+    assert (await polled(world, "GetOperation", OPERATION))[-1][0] == "FAILED"
+    failed = await world.call("GetOperation")
+    assert (failed.error.reason, failed.error.stage) == ("OUT_OF_MEMORY", "Machine Learning Analysis")
+    retry = await world.call("RetryOperation", request_of("RetryOperation", documented_body("RetryOperation", "en")))
+    assert retry.new_operation_id == "op-retry-ff0e8400-e29b-41d4-a716-446655440000"
+    assert (retry.resume_from_phase, retry.preserved_results.phases_preserved) == ("Machine Learning Analysis", 2)
+    seen = await polled(world, "GetOperation", OPERATION, operation_id=retry.new_operation_id)
+    assert (seen[1], seen[-1]) == (("RUNNING", 45), ("COMPLETED", 100))
+
+
+@pytest.mark.parametrize(("scenario", "status"), [("cancelled-midway", "CANCELLED"), ("timeout", "TIMEOUT")])
+async def test_an_operation_that_does_not_complete_keeps_what_its_phases_left(scenario, status):
+    """Success false, one zip to download, really there."""
+    world = World(scenario=scenario)
+    await started(world)
+    assert (await polled(world, "GetOperation", OPERATION))[-1][0] == status
+    results = await world.call("GetOperationResults")
+    assert (results.success, [entry.format for entry in results.artifacts]) == (False, ["ZIP"])
+    parts = await world.frames("DownloadArtifact", artifact_id="partial-results.zip")
+    assert b"".join(part.chunk for part in parts[1:]).startswith(b"PK")
+
+
+async def test_a_cancelled_operation_gives_a_receipt_and_the_same_one_again():
+    """A second operation of the default scenario is alive, unlike the documented one."""
+    world = World(scenario="operation-lifecycle", clock="frozen")
+    await started(world)
+    world.session.clock.move_to(25 * 60_000)
+    first = await world.call("CancelOperation", reason="changed my mind")
+    assert (first.reason, first.partial_results.completed_phases, first.cancelled_by) == (
+        "changed my mind",
+        2,
+        "user123",
+    )
+    world.session.clock.move_to(26 * 60_000)
+    assert await world.call("CancelOperation") == first
+    assert OPERATION[(await world.call("GetOperation")).status] == "CANCELLED"
+
+
+async def test_what_has_completed_cannot_be_cancelled_or_retried():
+    """409 on the other door."""
+    world = World(scenario="operation-lifecycle", clock="frozen")
+    await started(world)
+    world.session.clock.move_to(60 * 60_000)
+    for method in ("CancelOperation", "RetryOperation"):
+        with pytest.raises(aio.AioRpcError) as caught:
+            await world.call(method)
+        assert caught.value.code() is StatusCode.FAILED_PRECONDITION
+
+
+@pytest.mark.parametrize(("scenario", "end"), [("batch", "COMPLETED"), ("batch-failing", "FAILED")])
+async def test_a_batch_runs_its_operations_one_after_the_other(scenario, end):
+    """Where the middle one fails, the last one never begins."""
+    world = World(scenario=scenario)
+    batch = await world.call("SubmitBatch", request_of("SubmitBatch", documented_body("SubmitBatch", "en")))
+    assert batch.batch_id == IDS["batch_id"]
+    assert (await polled(world, "GetBatch", OPERATION))[-1][0] == end
+    last = (await world.call("GetBatch")).operations
+    expected = ["COMPLETED"] * 3 if end == "COMPLETED" else ["COMPLETED", "FAILED", "FAILED"]
+    assert [OPERATION[operation.status] for operation in last] == expected
+    if end == "FAILED":
+        assert not last[2].HasField("start_time")
+        assert last[2].error.reason == "DEPENDENCY_FAILED"
+
+
+async def test_a_batch_whose_operations_wait_for_each_other_is_refused():
+    """With the keys."""
+    body = documented_body("SubmitBatch", "en")
+    body["operations"][0]["dependencies"] = ["performance"]
+    with pytest.raises(aio.AioRpcError, match="wait for each other: data-prep, discovery, performance"):
+        await World().call("SubmitBatch", request_of("SubmitBatch", body))
+
+
+async def test_a_queue_of_many_is_shown_explained_and_steered():
+    """240 wait; one is put first, the rest is purged."""
+    world = World(scenario="queue")
+    queue = await world.call("GetQueue")
+    assert (queue.summary.total_queued_jobs, queue.queued_jobs[0].queue_position) == (240, 1)
+    last = queue.queued_jobs[-1].job_id
+    explained = await world.call("ExplainJob", job_id=last)
+    assert explained.explanation == "The job is number 240 in the queue."
+    first = await world.call("ReprioritizeJob", job_id=last, priority=4)
+    assert first.queue_position == 1
+    assert (await world.call("PurgeQueue")).cancelled_jobs == 240
+
+
+async def test_datasets_come_and_go():
+    """Uploaded in parts, described from the bytes, listed, deleted."""
+    world = World()
+    channel, method = world.channel, "UploadDataset"
+    found = methods()[method]
+    upload = channel.stream_unary(found.path, found.request.SerializeToString, found.response.FromString)
+    header = found.request(
+        header={"tenant_id": IDS["tenant_id"], "project_id": IDS["project_id"], "dataset_name": "Mine"}
+    )
+    chunks = (b"case_id,activity,timestamp\n1,A,", b"x\n1,B,y\n2,A,z\n")
+    footer = found.request(footer=found.request.Footer())
+    parts = [header, *(found.request(chunk=chunk) for chunk in chunks), footer]
+    made = await upload(iter(parts))
+    assert (made.dataset.events, made.dataset.cases, made.dataset.activities) == (3, 2, 2)
+    assert (await world.call("ListDatasets")).datasets[0].dataset_id == made.dataset_id
+    await world.call("DeleteDataset", dataset_id=made.dataset_id)
+    with pytest.raises(aio.AioRpcError):
+        await world.call("GetDataset", dataset_id=made.dataset_id)

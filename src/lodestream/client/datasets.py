@@ -1,7 +1,6 @@
 """Datasets: upload, list, describe, delete."""
 
 import asyncio
-import hashlib
 import os
 import re
 from collections.abc import Mapping
@@ -48,9 +47,9 @@ class DatasetCalls:
     ) -> Dataset:
         """Uploads an event log (CSV, XES, XES.gz, Parquet) in constant memory; columns that are left out are detected.
 
-        `source` is a path or an open binary file, which is read from where it stands. A path's checksum goes along, so
-        that the server refuses a file that changed or broke off on its way. `moved` is called with bytes sent and bytes
-        in all. Raises OSError for a path that cannot be read, BadDataset with what is wrong with the file.
+        `source` is a path or an open binary file, which is read from where it stands. Its checksum goes along, so that
+        the server refuses what changed or broke off on its way. `moved` is called with bytes sent and bytes in all.
+        Raises OSError for a path that cannot be read, BadDataset with what is wrong with the file.
         """
         header = Header(
             tenant_id=self._caller.settings.tenant_id,
@@ -71,7 +70,6 @@ class DatasetCalls:
             return (await transfers.upload(self._caller, header, source, _size(source), moved)).dataset
         path = Path(source)
         _name(header, path.name)
-        header.sha256 = await asyncio.to_thread(_sha256, path)
         file = await asyncio.to_thread(path.open, "rb")
         with file:
             return (await transfers.upload(self._caller, header, file, _size(file), moved)).dataset
@@ -107,11 +105,6 @@ def _name(header: Header, file_name: str) -> None:
         header.file_name = file_name
     if not header.dataset_name:
         header.dataset_name = _ENDING.sub("", header.file_name) or header.file_name
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _size(file: BinaryIO) -> int | None:

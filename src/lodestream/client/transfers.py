@@ -35,7 +35,7 @@ Moved = Callable[[int, int | None], None]
 async def upload(
     caller: Caller, header: UploadDatasetRequest.Header, source: BinaryIO, total: int | None, moved: Moved | None
 ) -> UploadDatasetResponse:
-    """Sends a header and a file, a chunk at a time as the server takes them. Never sent twice by itself.
+    """Sends a header, a file a chunk at a time as the server takes them, and its checksum. Never sent twice by itself.
 
     Raises what the server refuses the file with, also in the middle of it.
     """
@@ -59,13 +59,14 @@ async def _pieces(
     header: UploadDatasetRequest.Header, source: BinaryIO, total: int | None, moved: Moved | None
 ) -> AsyncIterator[UploadDatasetRequest]:
     yield UploadDatasetRequest(header=header)
-    sent = 0
+    hasher, sent = hashlib.sha256(), 0
     while chunk := await asyncio.to_thread(source.read, CHUNK_BYTES):
+        hasher.update(chunk)
         yield UploadDatasetRequest(chunk=chunk)
         sent += len(chunk)
         if moved is not None:
             moved(sent, total)
-    yield UploadDatasetRequest(footer=UploadDatasetRequest.Footer())
+    yield UploadDatasetRequest(footer=UploadDatasetRequest.Footer(sha256=hasher.hexdigest()))
 
 
 async def download(

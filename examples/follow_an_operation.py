@@ -18,7 +18,7 @@ key = (("authorization", f"Bearer {token}"),)
 
 
 def pieces() -> Iterator[dataset_pb2.UploadDatasetRequest]:
-    """The header, the file in order, a footer that says it is whole; the server finds the columns and the timestamp format itself."""
+    """The header, the file in order, and a footer that says it is whole. The server finds the columns itself."""
     header = dataset_pb2.UploadDatasetRequest.Header(
         tenant_id=tenant, project_id=project, dataset_name=log.stem, file_name=log.name
     )

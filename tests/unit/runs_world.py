@@ -1,4 +1,4 @@
-"""What tests of runs share: a clock that moves a second per event, a run to begin with, and strategies for event bodies."""
+"""What tests of runs share: a clock that moves a second per event, a run to begin with, strategies for bodies."""
 
 import types
 from dataclasses import fields
@@ -7,7 +7,6 @@ from enum import Enum
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from hypothesis import strategies as st
-
 from lodestream_server.runs.bodies import Body, PhasePlan, Submitted
 from lodestream_server.runs.events import Event
 from lodestream_server.runs.fold import apply
@@ -65,7 +64,9 @@ _JSON = st.dictionaries(
 def bodies(kind: type[Any], **given: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     """Any body of a kind, some fields given."""
     hints = get_type_hints(kind)
-    return st.builds(kind, **{f.name: given[f.name] if f.name in given else _values(hints[f.name]) for f in fields(kind)})
+    return st.builds(
+        kind, **{f.name: given[f.name] if f.name in given else _values(hints[f.name]) for f in fields(kind)}
+    )
 
 
 def _values(hint: Any) -> st.SearchStrategy[Any]:

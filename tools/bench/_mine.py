@@ -10,7 +10,7 @@ from pathlib import Path
 from lodestream_server.workloads.mining.discovery import discover
 from lodestream_server.workloads.mining.loading import load
 from lodestream_server.workloads.mining.performance import analyse
-from lodestream_server.workloads.phase import DatasetFile
+from lodestream_server.workloads.phase import DatasetFile, Finished
 from lodestream_server.workloads.rehearsal import Rehearsal
 
 #: The smallest allocation of the demo's worker; the aim of the bench is a peak below it.
@@ -22,7 +22,7 @@ def mine(path: Path) -> None:
     dataset = DatasetFile(
         "bench", path.name, path, "parquet" if path.suffix == ".parquet" else "csv", path.stat().st_size
     )
-    earlier = {}
+    earlier: dict[str, Finished] = {}
     with tempfile.TemporaryDirectory(prefix="lodestream-bench-") as folder:
         for name, phase in {
             "Data Loading": load,

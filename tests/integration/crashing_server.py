@@ -10,7 +10,7 @@ from tests.integration.engine_world import SCOPE, appears, engine_at, job, until
 
 
 async def main(data_dir: Path, ready: Path) -> None:
-    """Does what the order file beside the ready file says, once: submit, or submit and cancel; then works until killed."""
+    """Does once what the order file beside the ready file says: submit, or submit and cancel. Works until killed."""
     order = ready.with_suffix(".order")
     async with engine_at(data_dir) as engine:
         if order.exists():
@@ -20,14 +20,14 @@ async def main(data_dir: Path, ready: Path) -> None:
             type_ = "deaf" if asked == "cancel" else "Wait"
             run_id = (await engine.submit(job(type_, gate=gate, ledger=ledger, begun=begun))).run.run_id
             ready.with_suffix(".run").write_text(run_id)
-            ready.touch()
+            await asyncio.to_thread(ready.touch)
             if asked == "cancel":
                 await appears(begun)
                 cancelling = asyncio.create_task(engine.cancel(SCOPE, run_id, CancelOrder("ann")))
                 await until(engine, run_id, "cancel-requested")
                 ready.with_suffix(".asked").touch()
                 await cancelling
-        ready.touch()
+        await asyncio.to_thread(ready.touch)
         await asyncio.Event().wait()
 
 

@@ -177,6 +177,12 @@ class RunAlreadyEnded(LodestreamError):
     reason = "RUN_ALREADY_ENDED"
 
 
+class RunAlreadyStarted(LodestreamError):
+    """The run has started; its priority means nothing any more."""
+
+    reason = "RUN_ALREADY_STARTED"
+
+
 class RunNotFinished(LodestreamError):
     """The run has not ended yet; its results are there when it has."""
 

@@ -49,6 +49,7 @@ STATUSES: Final[Mapping[str, Status]] = MappingProxyType(
         "DELIVERY_NOT_FOUND": Status(_ABSENT, 404),
         "SUBSCRIPTION_NOT_FOUND": Status(_ABSENT, 404),
         "RUN_ALREADY_ENDED": Status(_STATE, 409),
+        "RUN_ALREADY_STARTED": Status(_STATE, 409),
         "RUN_NOT_FINISHED": Status(_STATE, 409),
         "RUN_NOT_RETRYABLE": Status(_STATE, 409),
         "DATASET_IN_USE": Status(_STATE, 409),

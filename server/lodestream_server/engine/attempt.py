@@ -87,7 +87,7 @@ class Attempt:
         self._ladder.climb(force=force)
 
     async def supervise(self, assignment: Assignment) -> None:
-        """Start, listen, conclude, release. A run that was taken away meanwhile is left alone."""
+        """Start, listen, conclude. A run that was taken away meanwhile is left alone."""
         try:
             if await self._start():
                 await self._seat.begin(assignment)
@@ -97,7 +97,6 @@ class Attempt:
             log.warning("%s was taken from its worker: %s", self.run.run_id, lost)
         finally:
             self._ladder.drop()
-            await self._seat.release()
 
     async def _start(self) -> bool:
         started = Started(

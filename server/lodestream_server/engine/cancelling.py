@@ -7,6 +7,7 @@ from lodestream.errors import RunAlreadyEnded
 from lodestream_server.engine.clock import Clock
 from lodestream_server.engine.dispatcher import Dispatcher
 from lodestream_server.engine.models import CancelOrder
+from lodestream_server.engine.timers import waits_until
 from lodestream_server.runs.bodies import Body, Cancelled, CancelRequested, Queued, Receipt, TimedOut
 from lodestream_server.runs.state import RunState
 from lodestream_server.runs.states import WAITING, State
@@ -17,10 +18,11 @@ from lodestream_server.store.store import Store
 class Canceller:
     """Changes runs from outside their attempt; every step is guarded by the state it was decided on."""
 
-    def __init__(self, store: Store, dispatcher: Dispatcher, clock: Clock) -> None:
+    def __init__(self, store: Store, dispatcher: Dispatcher, clock: Clock, queue_limit_s: float | None = None) -> None:
         self._store = store
         self._dispatcher = dispatcher
         self._clock = clock
+        self._queue_limit_s = queue_limit_s
 
     async def cancel(self, run_id: str, order: CancelOrder) -> RunState:
         """The cancelled run, with its receipt; the same one when it was cancelled before. Raises RunAlreadyEnded."""
@@ -55,6 +57,8 @@ class Canceller:
                     await self._step(run, [TimedOut(run.timeout_s)])
                 elif late:
                     self._time_out(run_id)
+                elif run.state is State.QUEUED and self._waited_too_long(run):
+                    await self._step(run, [TimedOut(self._queue_limit_s, reason="QUEUE_LIMIT")])
                 elif run.state in (State.SCHEDULED, State.RETRY_WAIT):
                     await self._step(run, [Queued()])
             except RaceLost:
@@ -72,6 +76,10 @@ class Canceller:
             await self._step(run, [request])
             if (attempt := self._dispatcher.attempt(run.run_id)) is not None:
                 attempt.stop("cancel", force=order.force)
+
+    def _waited_too_long(self, run: RunState) -> bool:
+        until = waits_until(run, self._queue_limit_s)
+        return until is not None and until <= self._clock.now()
 
     def _time_out(self, run_id: str) -> None:
         if (attempt := self._dispatcher.attempt(run_id)) is not None:

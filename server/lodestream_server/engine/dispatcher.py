@@ -1,59 +1,87 @@
 """Gives free seats to waiting runs. The queue is in memory and fed by commits, so nothing is polled; `queue.choose`
-decides."""
+decides, on what is free of the machine, what tenants had of it lately, and which queues are paused."""
 
 import asyncio
 import contextlib
 import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
-from lodestream.errors import LodestreamError, UnknownDataset
+from lodestream_server.engine import estimates
+from lodestream_server.engine.allocation import MachineSize
+from lodestream_server.engine.assignments import Assignments, Unassignable
 from lodestream_server.engine.attempt import Attempt
 from lodestream_server.engine.clock import Clock
+from lodestream_server.engine.fairness import Shares
 from lodestream_server.engine.ids import Ids
+from lodestream_server.engine.line import Line
 from lodestream_server.engine.models import EngineSettings
-from lodestream_server.engine.queue import Capacity, Waiting, choose, in_order
-from lodestream_server.executors.port import Assignment, Executor, PhaseOrder, Seat
+from lodestream_server.engine.queue import Capacity, Waiting, choose
+from lodestream_server.executors.port import Executor, Seat
 from lodestream_server.runs.bodies import Failed, Started
 from lodestream_server.runs.state import RunState
 from lodestream_server.runs.states import State
 from lodestream_server.store.appending import Fact, Guard, RaceLost
 from lodestream_server.store.reading import Scope
-from lodestream_server.store.records import Dataset, find_dataset
 from lodestream_server.store.store import Store
-from lodestream_server.workloads.catalogue import Catalogue
-from lodestream_server.workloads.phase import DatasetFile
 
 log = logging.getLogger(__name__)
+
+#: What could not be begun for a fault of the server's own is looked at again after this.
+_AGAIN_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A run between its choice and the release of its seat."""
+
+    waiting: Waiting
+    since: datetime
 
 
 class Dispatcher:
     """The queue and the attempts of one engine."""
 
     def __init__(
-        self, store: Store, executor: Executor, catalogue: Catalogue, clock: Clock, ids: Ids, settings: EngineSettings
+        self,
+        store: Store,
+        executor: Executor,
+        assignments: Assignments,
+        clock: Clock,
+        ids: Ids,
+        settings: EngineSettings,
     ) -> None:
         self._store = store
         self._executor = executor
-        self._catalogue = catalogue
+        self._assignments = assignments
         self._clock = clock
         self._ids = ids
         self._settings = settings
+        self._machine = MachineSize(max(1, executor.seats), settings.cpu_units, settings.memory_bytes)
         self._queue: dict[str, Waiting] = {}
+        self._held: dict[Seat, _Held] = {}
         self._attempts: dict[str, Attempt] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
+        self._shares = Shares()
+        self._line = Line()
+        #: Projects whose runs get no seat.
+        self.paused: set[Scope] = set()
 
     def seen(self, run: RunState) -> None:
         """A run as it stands after a commit."""
-        if run.state is State.QUEUED:
-            queued_at = run.queued_at or run.created
-            self._queue[run.run_id] = Waiting(run.run_id, run.tenant_id, run.priority, queued_at, run.resources)
+        if run.state is not State.QUEUED:
+            if self._queue.pop(run.run_id, None) is not None:
+                self._line.outdated = True
+        elif not any(held.waiting.run_id == run.run_id and held.waiting.epoch == run.epoch for held in self._holding):
+            self._queue[run.run_id] = as_waiting(run)
+            self._line.outdated = True
             self._wake.set()
-        else:
-            self._queue.pop(run.run_id, None)
 
     def wake(self) -> None:
-        """A seat became free."""
+        """A seat became free, or something else that may let a run start."""
         self._wake.set()
 
     def start(self) -> None:
@@ -84,93 +112,133 @@ class Dispatcher:
         return [attempt.run for attempt in self._attempts.values()]
 
     def in_order(self) -> list[Waiting]:
-        """The queue in the order of its turns."""
-        return in_order(self._queue.values(), self._clock.now())
+        """The queue in the order of its turns, paused ones where they would be."""
+        order = self._line.of(self._queue, self._clock.now(), self._shares)
+        return [waiting for waiting in order if waiting.run_id in self._queue]
+
+    def ahead(self, run_id: str) -> Sequence[Waiting] | None:
+        """The queue up to and with the run; None when it does not wait there. In a queue of many hundreds, what came
+        in the last second may be put behind all that are as urgent."""
+        if (mine := self._queue.get(run_id)) is None:
+            return None
+        order = self.in_order()
+        place = next((index for index, waiting in enumerate(order, start=1) if waiting.run_id == run_id), None)
+        if place is None:
+            return [one for one in order if one.priority >= mine.priority] + [mine]
+        return order[:place]
 
     @property
     def seats(self) -> int:
         """How many runs can be at work at once."""
         return self._executor.seats
 
+    @property
+    def machine(self) -> MachineSize:
+        """What runs may use together."""
+        return self._machine
+
+    @property
+    def used_s(self) -> Mapping[str, float]:
+        """What each tenant had of the machine lately."""
+        return self._shares.used_s(self._clock.now())
+
+    @property
+    def free(self) -> Capacity:
+        """What is not in use."""
+        held = [one.waiting.resources for one in self._holding]
+        cpu, memory = self._machine.cpu_units, self._machine.memory_bytes
+        return Capacity(
+            self._executor.seats - len(held),
+            cpu - sum(one.cpu_units for one in held) if cpu else float("inf"),
+            memory - sum(one.memory_bytes for one in held) if memory else float("inf"),
+        )
+
+    @property
+    def _holding(self) -> list[_Held]:
+        return [*self._held.values()]
+
+    def _next(self) -> Waiting | None:
+        ready = (w for w in self._queue.values() if Scope(w.tenant_id, w.project_id) not in self.paused)
+        return choose(ready, self.free, self._clock.now(), self.used_s)
+
     async def _dispatch(self) -> None:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            while self._queue and self._executor.free > 0:
+            while self._queue and self._executor.free > 0 and self._next() is not None:
                 await self._fill(await self._executor.take())
 
     async def _fill(self, seat: Seat) -> None:
-        # Chosen only now: while the seat's worker was getting ready, something more urgent may have come.
-        chosen = choose(self._queue.values(), Capacity(seats=1), self._clock.now())
+        # Chosen again: while the seat's worker was getting ready, something more urgent may have come.
+        chosen = self._next()
         if chosen is None:
             await seat.release()
             return
         del self._queue[chosen.run_id]
+        self._line.outdated = True
+        now = self._clock.now()
+        self._held[seat] = _Held(chosen, now)
+        self._shares.charge(chosen.tenant_id, chosen.cost_s, now)
         task = asyncio.create_task(self._attend(chosen.run_id, seat), name=f"attempt {chosen.run_id}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def _attend(self, run_id: str, seat: Seat) -> None:
+        again = False
         try:
-            run = await self._store.run(run_id)
-            execution_id = self._ids.new(self._clock.now(), "exec-")
-            attempt = Attempt(run, seat, self._store, self._clock, self._settings, execution_id)
-            assignment = await self._assignment(run)
-        except LodestreamError as fault:
+            await self._try(run_id, seat)
+        except Unassignable as fault:
             await self._refuse(run_id, seat, fault)
-            return
+        except Exception:
+            log.exception("the attempt at %s broke off", run_id)
+            again = True
+        finally:
+            held, now = self._held.pop(seat), self._clock.now()
+            took_s = (now - held.since) / timedelta(seconds=1)
+            self._shares.charge(held.waiting.tenant_id, took_s - held.waiting.cost_s, now)
+            await seat.release()
+        if again:
+            await self._look_again(run_id)
+
+    async def _try(self, run_id: str, seat: Seat) -> None:
+        run = await self._store.run(run_id)
+        assignment = await self._assignments.of(run)
+        execution_id = self._ids.new(self._clock.now(), "exec-")
+        attempt = Attempt(run, seat, self._store, self._clock, self._settings, execution_id)
         self._attempts[run_id] = attempt
         try:
             await attempt.supervise(assignment)
-        except Exception:
-            log.exception("the attempt at %s broke off", run_id)
         finally:
             if self._attempts.get(run_id) is attempt:
                 del self._attempts[run_id]
 
-    async def _refuse(self, run_id: str, seat: Seat, fault: LodestreamError) -> None:
+    async def _refuse(self, run_id: str, seat: Seat, fault: Unassignable) -> None:
         # The run was fine when it was submitted: its type or its dataset has gone since.
         now = self._clock.now()
         started = Started(1, seat.node, seat.pid, self._ids.new(now, "exec-"))
-        with contextlib.suppress(RaceLost, LodestreamError):
-            facts = [Fact(started, now), Fact(Failed(fault.reason, fault.message), now)]
+        with contextlib.suppress(RaceLost):
+            facts = [Fact(started, now), Fact(Failed(fault.reason, str(fault)), now)]
             await self._store.append(run_id, facts, Guard(frozenset({State.QUEUED})))
-        await seat.release()
 
-    async def _assignment(self, run: RunState) -> Assignment:
-        spec = self._catalogue.find(run.kind, run.type)
-        dataset = await self._dataset(run)
-        return Assignment(
-            run_id=run.run_id,
-            epoch=run.epoch + 1,
-            run_name=run.name,
-            parameters=run.parameters,
-            phases=tuple(
-                PhaseOrder(phase.name, phase.function, phase.version, phase.component, phase.name in run.finished)
-                for phase in spec.phases
-            ),
-            folder=self._store.files.run(run.run_id),
-            memory_bytes=run.resources.memory_bytes,
-            dataset=self._file(dataset) if dataset else None,
-            dataset_sha256=dataset.sha256 if dataset else "",
-        )
+    async def _look_again(self, run_id: str) -> None:
+        # A fault of the store must not lose a run that still waits.
+        while True:
+            await asyncio.sleep(_AGAIN_S)
+            with contextlib.suppress(Exception):
+                self.seen(await self._store.run(run_id))
+                return
 
-    async def _dataset(self, run: RunState) -> Dataset | None:
-        if (dataset_id := run.dataset_id) is None:
-            return None
-        scope = Scope(run.tenant_id, run.project_id)
-        found = await self._store.read(lambda db: find_dataset(db, scope, dataset_id))
-        if found is None:
-            raise UnknownDataset
-        return found
 
-    def _file(self, dataset: Dataset) -> DatasetFile:
-        path = self._store.files.dataset(dataset.dataset_id)
-        return DatasetFile(
-            dataset.dataset_id,
-            dataset.name,
-            path,
-            dataset.format,  # type: ignore[arg-type]  # one of the four words since its upload
-            dataset.size_bytes,
-            dataset.mapping,
-        )
+def as_waiting(run: RunState) -> Waiting:
+    """A queued run, as far as its turn is concerned."""
+    return Waiting(
+        run.run_id,
+        run.tenant_id,
+        run.priority,
+        run.queued_at or run.created,
+        run.resources,
+        run.project_id,
+        front=bool(run.extras.get("immediateExecution")),
+        expected_s=estimates.middle_s(run.estimate),
+        epoch=run.epoch,
+    )

@@ -5,13 +5,14 @@ What is acknowledged is committed. Ids of other projects and ids that never were
 """
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import orjson
 
 from lodestream.errors import ArtifactNotFound, RunNotFound, ServerDraining, UnknownDataset
 from lodestream_server.engine import estimates, intake
+from lodestream_server.engine.assignments import Assignments
 from lodestream_server.engine.cancelling import Canceller
 from lodestream_server.engine.clock import Clock
 from lodestream_server.engine.datasets import Datasets
@@ -20,7 +21,8 @@ from lodestream_server.engine.history import History
 from lodestream_server.engine.ids import Ids, run_prefix
 from lodestream_server.engine.keys import Keys
 from lodestream_server.engine.models import CancelOrder, EngineSettings, NewRun, QueuePlace, Submission
-from lodestream_server.engine.queue import expected_starts
+from lodestream_server.engine.queue import Waiting, expected_starts
+from lodestream_server.engine.queue_desk import QueueDesk
 from lodestream_server.engine.recovery import recover
 from lodestream_server.engine.timers import Timers
 from lodestream_server.executors.port import Executor
@@ -63,9 +65,11 @@ class Engine:
         self._clock = clock
         self._ids = ids
         self._history = History(store)
-        self._dispatcher = Dispatcher(store, executor, catalogue, clock, ids, settings)
-        self._canceller = Canceller(store, self._dispatcher, clock)
-        self._timers = Timers(clock, self._canceller.due)
+        self._dispatcher = Dispatcher(store, executor, Assignments(store, catalogue), clock, ids, settings)
+        self._canceller = Canceller(store, self._dispatcher, clock, settings.queue_limit_s)
+        self._timers = Timers(clock, self._canceller.due, settings.queue_limit_s)
+        #: Steers the queue: pause, resume, purge, reprioritise, explain.
+        self.desk = QueueDesk(store, self._dispatcher, self._canceller, clock)
         self._draining = False
 
     @property
@@ -92,6 +96,7 @@ class Engine:
         """Recovers what a crash left behind, then begins to work."""
         await self._executor.open(self._dispatcher.wake)
         self._store.listen(self._committed)
+        await self.desk.open()
         for run in await recover(self._store, self._clock):
             self._seen(run)
         self._timers.start()
@@ -131,7 +136,7 @@ class Engine:
                 if dataset is None:
                     raise UnknownDataset(f"parameters.datasetId: there is no dataset {dataset_id} in this project.")
             estimate = estimates.duration(history, dataset.size_bytes if dataset else None)
-            bodies = intake.first_bodies(new, spec, dataset, self._settings.run_memory_bytes, estimate, now)
+            bodies = intake.first_bodies(new, spec, dataset, self._dispatcher.machine, estimate, now)
             run = begin(tx, run_id, [Fact(body, now) for body in bodies])
             if new.request:
                 remember(tx, new.request, orjson.dumps(run_id), now)
@@ -239,17 +244,20 @@ class Engine:
     async def queue(self) -> tuple[QueuePlace, ...]:
         """All queued runs in the order of their turns."""
         order = self._dispatcher.in_order()
-        runs = {waiting.run_id: await self._store.run(waiting.run_id) for waiting in order}
-        durations = {run_id: estimates.middle_s(run.estimate) for run_id, run in runs.items()}
-        starts = expected_starts(order, durations, self._remaining_s(), self._dispatcher.seats, self._clock.now())
+        starts = self._starts(order)
         return tuple(
-            QueuePlace(runs[waiting.run_id], position, starts.get(waiting.run_id))
-            for position, waiting in enumerate(order, start=1)
+            [
+                QueuePlace(await self._store.run(waiting.run_id), position, starts.get(waiting.run_id))
+                for position, waiting in enumerate(order, start=1)
+            ]
         )
 
     async def queue_place(self, run_id: str) -> QueuePlace | None:
         """A queued run's place; None when it does not wait in the queue."""
-        return next((place for place in await self.queue() if place.run.run_id == run_id), None)
+        ahead = self._dispatcher.ahead(run_id)
+        if ahead is None:
+            return None
+        return QueuePlace(await self._store.run(run_id), len(ahead), self._starts(ahead).get(run_id))
 
     def at_work(self) -> Sequence[RunState]:
         """Runs in seats, of all tenants."""
@@ -261,16 +269,16 @@ class Engine:
         return self._dispatcher.seats
 
     def _submission(self, run: RunState, repeated: bool) -> Submission:
-        order = self._dispatcher.in_order()
-        position = next((place for place, waiting in enumerate(order, start=1) if waiting.run_id == run.run_id), None)
-        middle = estimates.middle_s(run.estimate)
+        ahead = self._dispatcher.ahead(run.run_id)
         start = run.scheduled_at if run.state is State.SCHEDULED else None
-        if position is not None:
-            durations = {waiting.run_id: middle for waiting in order}
-            starts = expected_starts(order, durations, self._remaining_s(), self._dispatcher.seats, self._clock.now())
-            start = starts.get(run.run_id)
-        cost = estimates.cost_usd(self._settings, run.resources, middle)
-        return Submission(run, repeated, position, start, run.estimate, cost)
+        if ahead is not None:
+            start = self._starts(ahead).get(run.run_id)
+        cost = estimates.cost_usd(self._settings, run.resources, estimates.middle_s(run.estimate))
+        return Submission(run, repeated, len(ahead) if ahead else None, start, run.estimate, cost)
+
+    def _starts(self, order: Sequence[Waiting]) -> Mapping[str, datetime]:
+        durations = {waiting.run_id: waiting.expected_s for waiting in order}
+        return expected_starts(order, durations, self._remaining_s(), self._dispatcher.seats, self._clock.now())
 
     def _remaining_s(self) -> Sequence[float | None]:
         now = self._clock.now()

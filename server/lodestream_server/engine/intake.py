@@ -1,15 +1,16 @@
 """From a request to a run's first events. Pure: checks the parameters against the workload and works out the time
 limits."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 import orjson
 
 from lodestream.errors import InvalidField, Violation
+from lodestream_server.engine import allocation
+from lodestream_server.engine.allocation import MachineSize
 from lodestream_server.engine.models import NewRun
-from lodestream_server.runs.bodies import Body, PhasePlan, Queued, Range, Resources, Scheduled, Submitted
+from lodestream_server.runs.bodies import Allocated, Body, PhasePlan, Queued, Range, Scheduled, Submitted
 from lodestream_server.runs.states import RunKind
 from lodestream_server.store.records import Dataset
 from lodestream_server.workloads.catalogue import WorkloadSpec
@@ -41,11 +42,13 @@ def first_bodies(
     new: NewRun,
     spec: WorkloadSpec,
     dataset: Dataset | None,
-    run_memory_bytes: int,
+    machine: MachineSize,
     estimate: Range | None,
     now: datetime,
 ) -> Sequence[Body]:
-    """Submitted, and what the run waits for first."""
+    """Submitted, what it gets where that is less than it asked for, and what the run waits for first."""
+    asked = allocation.asked(new.parameters, spec.cpu_units, spec.memory_bytes, machine)
+    granted = allocation.granted(asked, machine)
     scheduled_at = new.scheduled_at if new.scheduled_at and new.scheduled_at > now else None
     submitted = Submitted(
         tenant_id=new.scope.tenant_id,
@@ -55,20 +58,21 @@ def first_bodies(
         name=new.name or new.type,
         phases=tuple(PhasePlan(phase.name, phase.weight) for phase in spec.phases),
         description=new.description,
-        priority=new.priority,
+        priority=allocation.asked_priority(new.parameters, new.priority),
         submitted_by=new.submitted_by,
         parameters=dict(new.parameters),
         dataset_id=dataset.dataset_id if dataset else None,
         size_bytes=dataset.size_bytes if dataset else None,
         resource=new.resource,
-        resources=_resources(new.parameters, spec, run_memory_bytes),
+        resources=asked,
         timeout_s=new.timeout_s,
         scheduled_at=scheduled_at,
         deadline=_deadline(new, scheduled_at or now, now),
         estimate=estimate,
         extras=dict(new.extras),
     )
-    return submitted, Scheduled(scheduled_at) if scheduled_at else Queued()
+    limited = [Allocated(granted, asked, "MACHINE_LIMIT")] if granted != asked else []
+    return [submitted, *limited, Scheduled(scheduled_at) if scheduled_at else Queued()]
 
 
 def _deadline(new: NewRun, begins: datetime, now: datetime) -> datetime | None:
@@ -76,10 +80,3 @@ def _deadline(new: NewRun, begins: datetime, now: datetime) -> datetime | None:
         return None
     # Documented: an operation's limit counts from submission; a job's cannot begin before the job may.
     return (now if new.kind is RunKind.OPERATION else begins) + timedelta(seconds=new.timeout_s)
-
-
-def _resources(parameters: Mapping[str, Any], spec: WorkloadSpec, run_memory_bytes: int) -> Resources:
-    asked = parameters.get("resourceAllocation") or {}
-    gigabytes = asked.get("memoryGB")
-    memory = int(gigabytes * 10**9) if gigabytes else spec.memory_bytes or run_memory_bytes
-    return Resources(float(asked.get("cpuUnits") or spec.cpu_units), memory)

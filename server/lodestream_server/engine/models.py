@@ -20,6 +20,11 @@ class EngineSettings:
     seats: int = 2
     #: Memory a run may use when it does not say; 0: the machine's, shared between the seats.
     run_memory_bytes: int = 0
+    #: What all runs may use together; 0: the machine's cores, and the memory of all seats.
+    cpu_units: float = 0.0
+    memory_bytes: int = 0
+    #: A run that waits in the queue for longer ends there; None: it waits as long as it takes.
+    queue_limit_s: float | None = None
     largest_upload_bytes: int = 20 * 10**9
     #: From the flag to SIGKILL.
     grace_s: float = 5.0
@@ -90,3 +95,21 @@ class QueuePlace:
     run: RunState
     position: int
     estimated_start: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WaitReason:
+    """One thing that a run waits for: an UPPER_SNAKE reason, a sentence, and the run or instant meant."""
+
+    reason: str
+    message: str
+    subject: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What a run waits for, in a sentence and one by one; nothing when it does not wait."""
+
+    run: RunState
+    sentence: str
+    reasons: tuple[WaitReason, ...] = ()

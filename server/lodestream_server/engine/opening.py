@@ -74,9 +74,16 @@ async def open_engine(
 
 
 def _complete(settings: EngineSettings) -> EngineSettings:
-    if settings.run_memory_bytes:
-        return settings
-    return replace(settings, run_memory_bytes=int(psutil.virtual_memory().total * _FOR_RUNS / max(1, settings.seats)))
+    """The settings with the machine's own figures where they say 0."""
+    seats = max(1, settings.seats)
+    whole = settings.memory_bytes or seats * settings.run_memory_bytes
+    whole = whole or int(psutil.virtual_memory().total * _FOR_RUNS)
+    return replace(
+        settings,
+        memory_bytes=whole,
+        run_memory_bytes=settings.run_memory_bytes or whole // seats,
+        cpu_units=settings.cpu_units or float(seats_of_this_machine()),
+    )
 
 
 def seats_of_this_machine() -> int:

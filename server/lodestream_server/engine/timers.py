@@ -6,7 +6,7 @@ import contextlib
 import heapq
 import logging
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from lodestream_server.engine.clock import Clock
 from lodestream_server.runs.state import RunState
@@ -15,19 +15,31 @@ from lodestream_server.runs.states import State
 log = logging.getLogger(__name__)
 
 
-def next_due(run: RunState) -> datetime | None:
+def next_due(run: RunState, queue_limit_s: float | None = None) -> datetime | None:
     """When time alone will change the run; None: never."""
     if run.has_ended or run.state is State.CANCELLING:
         return None
-    waits = {State.SCHEDULED: run.scheduled_at, State.RETRY_WAIT: run.retry_at}.get(run.state)
+    waits = {
+        State.SCHEDULED: run.scheduled_at,
+        State.RETRY_WAIT: run.retry_at,
+        State.QUEUED: waits_until(run, queue_limit_s),
+    }.get(run.state)
     return min((due for due in (waits, run.deadline) if due is not None), default=None)
+
+
+def waits_until(run: RunState, queue_limit_s: float | None) -> datetime | None:
+    """When a queued run has waited for longer than runs may; None: never."""
+    if run.queued_at is None or queue_limit_s is None:
+        return None
+    return run.queued_at + timedelta(seconds=queue_limit_s)
 
 
 class Timers:
     """Calls `due(run_id)` when a run's time has come; the receiver looks at the run itself."""
 
-    def __init__(self, clock: Clock, due: Callable[[str], Awaitable[None]]) -> None:
+    def __init__(self, clock: Clock, due: Callable[[str], Awaitable[None]], queue_limit_s: float | None = None) -> None:
         self._clock = clock
+        self._queue_limit_s = queue_limit_s
         self._due = due
         self._heap: list[tuple[datetime, str]] = []
         self._when: dict[str, datetime] = {}
@@ -36,7 +48,7 @@ class Timers:
 
     def seen(self, run: RunState) -> None:
         """A run as it stands after a commit."""
-        when = next_due(run)
+        when = next_due(run, self._queue_limit_s)
         if when is None:
             self._when.pop(run.run_id, None)
         elif self._when.get(run.run_id) != when:

@@ -1,7 +1,6 @@
-"""QueueService: what waits in a project's queue, next first, and what the machine can do. Steering it comes later."""
+"""QueueService: what waits in a project's queue, next first, and what the machine can do; see `queue_steering` too."""
 
 from collections.abc import AsyncIterator, Sequence
-from datetime import datetime
 from typing import Any, Final
 
 from lodestream.v1 import common_pb2, queue_pb2, queue_pb2_grpc
@@ -12,26 +11,35 @@ from lodestream_server.runs.events import Event
 from lodestream_server.runs.shapes import words
 from lodestream_server.runs.shapes.values import duration, duration_range, gigabytes, percent, timestamp
 from lodestream_server.runs.state import RunState
-from lodestream_server.runs.states import Priority, RunKind
+from lodestream_server.runs.states import Priority
 from lodestream_server.services.latest import View, latest
+from lodestream_server.services.queue_steering import QueueSteering
 from lodestream_server.services.tokens import Stream
 from lodestream_server.services.watching import Pace, Streams
-from lodestream_server.store.paging import LARGEST_PAGE, PageRequest
-from lodestream_server.store.reading import RunFilter, Scope
+from lodestream_server.store.reading import Scope
 
 _pb = queue_pb2.GetQueueResponse
 #: Documented: what comes after that is counted, not listed.
 _LISTED: Final = 1000
-#: Documented: starts whose waits are averaged.
-_STARTS: Final = 100
 #: The kinds of events that change who waits or runs.
 _MOVES: Final = frozenset(
-    {"queued", "requeued", "started", "scheduled", "retry-planned", "completed", "failed", "cancelled", "timed-out"}
+    {
+        "queued",
+        "requeued",
+        "reprioritized",
+        "started",
+        "scheduled",
+        "retry-planned",
+        "completed",
+        "failed",
+        "cancelled",
+        "timed-out",
+    }
 )
 
 
-class QueueService(queue_pb2_grpc.QueueServiceServicer):
-    """See the contract; what is not here is answered NOT_BUILT."""
+class QueueService(QueueSteering, queue_pb2_grpc.QueueServiceServicer):
+    """See the contract; every method raises what its comment there names."""
 
     def __init__(self, engine: Engine, streams: Streams, pace: Pace) -> None:
         self._engine = engine
@@ -75,7 +83,9 @@ class QueueService(queue_pb2_grpc.QueueServiceServicer):
         priorities = [place.run.priority for place in waiting]
         wanted = [place for place in waiting if _matches(place.run, request)]
         return _pb(
-            queue_status=queue_pb2.QUEUE_STATUS_ACTIVE,
+            queue_status=queue_pb2.QUEUE_STATUS_PAUSED
+            if self._engine.desk.paused(scope)
+            else queue_pb2.QUEUE_STATUS_ACTIVE,
             timestamp=timestamp(now),
             summary=_pb.Summary(
                 total_queued_jobs=len(waiting),
@@ -83,7 +93,7 @@ class QueueService(queue_pb2_grpc.QueueServiceServicer):
                 high_priority_jobs=priorities.count(Priority.HIGH),
                 normal_priority_jobs=priorities.count(Priority.NORMAL),
                 low_priority_jobs=priorities.count(Priority.LOW),
-                average_wait_time=duration(await self._average_wait_s(scope)),
+                average_wait_time=duration(await self._engine.desk.mean_wait_s(scope) or 0.0),
             ),
             processing_capacity=_pb.ProcessingCapacity(
                 active_workers=busy,
@@ -94,20 +104,6 @@ class QueueService(queue_pb2_grpc.QueueServiceServicer):
             ),
             queued_jobs=[_queued(place, estimates=request.include_estimates) for place in wanted[:_LISTED]],
         )
-
-    async def _average_wait_s(self, scope: Scope) -> float:
-        """Mean wait of the project's last hundred starts, from when each could have begun; 0 without any."""
-        newest = PageRequest(1, LARGEST_PAGE)
-        pages = [await self._engine.list(scope, RunFilter(kind), newest) for kind in RunKind]
-        started = [run for page in pages for run in page.items if run.started is not None]
-        last = sorted(started, key=_start, reverse=True)[:_STARTS]
-        waits = [max(0.0, (_start(run) - (run.scheduled_at or run.created)).total_seconds()) for run in last]
-        return sum(waits) / len(waits) if waits else 0.0
-
-
-def _start(run: RunState) -> datetime:
-    assert run.started is not None  # asked of started runs alone
-    return run.started
 
 
 def _queued(place: QueuePlace, *, estimates: bool) -> _pb.QueuedJob:

@@ -1,21 +1,23 @@
-"""QueueService, with what steers the queue: pause, resume, purge, reprioritise, explain."""
+"""The part of QueueService that steers the queue: pause, resume, purge, reprioritise, explain."""
 
 from typing import Any
 
 from lodestream.v1 import queue_pb2
+from lodestream_server.engine.engine import Engine
 from lodestream_server.engine.models import CancelOrder, Explanation
 from lodestream_server.grpc_door import call
 from lodestream_server.runs.shapes import words
 from lodestream_server.runs.shapes.values import timestamp
 from lodestream_server.runs.states import RunKind
-from lodestream_server.services.queue import QueueService
 from lodestream_server.services.runs_common import place_of
 
 _pb = queue_pb2
 
 
-class SteeredQueueService(QueueService):
+class QueueSteering:
     """See the contract; every method raises what its comment there names."""
+
+    _engine: Engine
 
     async def PauseQueue(self, request: _pb.PauseQueueRequest, context: Any) -> _pb.PauseQueueResponse:
         """Starts nothing more of a project until resumed."""

@@ -12,6 +12,7 @@ from google.type.money_pb2 import Money
 
 from lodestream.v1 import common_pb2
 from lodestream_server.runs.bodies import Range
+from lodestream_server.runs.rounding import rounded
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _NANO: Final = 1_000_000_000
@@ -44,9 +45,10 @@ def seconds(value: Duration) -> float:
 
 
 def duration_range(estimate: Range | None) -> common_pb2.DurationRange | None:
-    """A span between two lengths."""
+    """A span between two lengths, as people are told it."""
     if estimate is None:
         return None
+    estimate = rounded(estimate)
     return common_pb2.DurationRange(low=duration(estimate.low_s), high=duration(estimate.high_s))
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lodestream.samples.loan_applications import BOTTLENECK, COLUMNS, MANAGER_LIMIT, write_log
+from lodestream.samples.loan_applications import BOTTLENECK, COLUMNS, write_log
+from lodestream.samples.loan_process import MANAGER_LIMIT
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:

@@ -15,6 +15,8 @@ from pathlib import Path
 from random import Random
 from typing import Any, TextIO
 
+from lodestream.samples.loan_process import DAY, HOUR, MINUTE, ROLES, STEPS, opening, way
+
 COLUMNS = (
     "case_id",
     "activity",
@@ -31,43 +33,8 @@ COLUMNS = (
 #: Waiting before it is by far the longest share of all waiting.
 BOTTLENECK = "Manager Approval"
 
-#: Loans above this need a manager.
-MANAGER_LIMIT = 20_000
-
 #: Monday, 1 January 2024, in seconds since 1970.
 _BEGIN = int(datetime(2024, 1, 1, tzinfo=UTC).timestamp())
-_MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
-
-#: role -> (opens, closes, people). Hours of working days; the system never sleeps.
-_ROLES: dict[str, tuple[int, int, tuple[str, ...]]] = {
-    "System": (0, 24, ("LoanPortal",)),
-    "Customer": (0, 24, ("Customer",)),
-    "Clerk": (8, 17, ("Anna", "Bruno", "Chloé", "Deniz", "Elif", "Farid", "Greta", "Hugo")),
-    "Credit Analyst": (8, 18, ("Ines", "Jonas", "Kerem", "Lena", "Marco")),
-    "Fraud Analyst": (9, 17, ("Nadia", "Oskar")),
-    "Manager": (9, 16, ("Petra", "Quentin")),
-    "Back Office": (7, 16, ("Rosa", "Stefan", "Tuğba")),
-}
-
-#: activity -> (role, typical wait before it in minutes, typical work in minutes).
-_STEPS: dict[str, tuple[str, int, int]] = {
-    "Submit Application": ("Customer", 0, 12),
-    "Check Completeness": ("Clerk", 90, 15),
-    "Request Documents": ("Clerk", 25, 6),
-    "Receive Documents": ("Customer", 1_500, 4),
-    "Credit Check": ("System", 5, 2),
-    "Fraud Check": ("Fraud Analyst", 240, 45),
-    "Risk Assessment": ("Credit Analyst", 200, 50),
-    "Manager Approval": ("Manager", 7_200, 20),
-    "Make Offer": ("Clerk", 120, 18),
-    "Revise Offer": ("Clerk", 150, 20),
-    "Accept Offer": ("Customer", 1_200, 5),
-    "Decline Offer": ("Customer", 1_800, 5),
-    "Sign Contract": ("Customer", 700, 10),
-    "Reject Application": ("Credit Analyst", 60, 8),
-    "Pay Out Loan": ("Back Office", 180, 6),
-    "Close Case": ("System", 3, 1),
-}
 
 _CHANNELS = ("Web", "Web", "Web", "Branch", "Branch", "Phone", "Broker")
 _REGIONS = ("North", "South", "East", "West", "Zürich", "Île-de-France")
@@ -166,7 +133,7 @@ class _Writer:
 
     def write(self, cases: int) -> Truth:
         waiting: list[tuple[int, int, str]] = []
-        start, order = _BEGIN + 7 * _HOUR, 0
+        start, order = _BEGIN + 7 * HOUR, 0
         for number in range(1, cases + 1):
             start += int(self.random.expovariate(1 / 2_400)) + 1
             while waiting and waiting[0][0] < start:
@@ -202,7 +169,7 @@ class _Writer:
     def _case(self, number: int, start: int) -> _Case:
         random = self.random
         case_id, amount = f"LA-{number:07d}", int(random.lognormvariate(9.6, 0.7) / 100 + 10) * 100
-        path, steps = _steps(random, amount)
+        path, steps = way(random, amount)
         anomaly = self._anomaly(steps)
         if anomaly:
             self.anomalies.setdefault(anomaly, []).append(case_id)
@@ -210,11 +177,11 @@ class _Writer:
         stalled = random.randrange(2, len(steps)) if anomaly == "absurdly_long" else -1
         rows, time = [], start
         for place, activity in enumerate(steps):
-            role, wait, work = _STEPS[activity]
-            opens, closes, people = _ROLES[role]
-            pause = int(wait * _MINUTE * (0.4 + random.expovariate(1 / 0.6))) + 1 if wait else 0
-            begin = _open(time + pause + (random.randrange(200, 400) * _DAY if place == stalled else 0), opens, closes)
-            time = begin + int(work * _MINUTE * (0.5 + random.random())) + 1
+            role, wait, work = STEPS[activity]
+            opens, closes, people = ROLES[role]
+            pause = int(wait * MINUTE * (0.4 + random.expovariate(1 / 0.6))) + 1 if wait else 0
+            begin = opening(time + pause + (random.randrange(200, 400) * DAY if place == stalled else 0), opens, closes)
+            time = begin + int(work * MINUTE * (0.5 + random.random())) + 1
             rows.append(
                 (
                     time,
@@ -287,59 +254,8 @@ class _Writer:
         rows[place][1][column] = text
 
     def _text(self, time: int) -> str:
-        day, second = divmod(time, _DAY)
+        day, second = divmod(time, DAY)
         date = self.dates.get(day)
         if date is None:
             date = self.dates[day] = datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%d")
         return f"{date}T{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}Z"
-
-
-def _open(time: int, opens: int, closes: int) -> int:
-    """The first instant at or after `time` at which somebody with these hours works."""
-    if closes - opens == 24:
-        return time
-    day, second = divmod(time, _DAY)
-    if second >= closes * _HOUR:
-        day, second = day + 1, 0
-    # 1 January 1970 was a Thursday.
-    weekday = (day + 3) % 7
-    if weekday >= 5:
-        day, second = day + 7 - weekday, 0
-    # Whoever waited overnight is not served at the stroke of the hour: by their place in the queue.
-    return day * _DAY + (second if second >= opens * _HOUR else opens * _HOUR + time % (2 * _HOUR))
-
-
-def _steps(random: Random, amount: int) -> tuple[str, list[str]]:
-    """A way through the process: its name and its activities."""
-    name, steps = [], ["Submit Application", "Check Completeness"]
-    for _ in range(_rounds(random)):
-        steps += ["Request Documents", "Receive Documents", "Check Completeness"]
-        name.append("rework")
-    steps.append("Credit Check")
-    if random.random() < 0.17:
-        return " + ".join(["rejected by credit check", *name]), [*steps, "Reject Application", "Close Case"]
-    if random.random() < 0.08:
-        steps.append("Fraud Check")
-        name.append("fraud check")
-        if random.random() < 0.2:
-            return " + ".join(["rejected for fraud", *name]), [*steps, "Reject Application", "Close Case"]
-    steps.append("Risk Assessment")
-    if amount > MANAGER_LIMIT:
-        steps.append("Manager Approval")
-        name.append("manager approval")
-        if random.random() < 0.15:
-            return " + ".join(["rejected by manager", *name]), [*steps, "Reject Application", "Close Case"]
-    steps.append("Make Offer")
-    while random.random() < 0.1 and steps.count("Revise Offer") < 3:
-        steps.append("Revise Offer")
-    if "Revise Offer" in steps:
-        name.append("revised offer")
-    if random.random() < 0.12:
-        return " + ".join(["declined by customer", *name]), [*steps, "Decline Offer", "Close Case"]
-    return " + ".join(["paid out", *name]), [*steps, "Accept Offer", "Sign Contract", "Pay Out Loan", "Close Case"]
-
-
-def _rounds(random: Random) -> int:
-    """How often documents are asked for."""
-    draw = random.random()
-    return 0 if draw < 0.68 else 1 if draw < 0.9 else 2 if draw < 0.98 else 3

@@ -18,7 +18,7 @@ from typing import Any
 
 import polars as pl
 
-from lodestream_server.workloads.mining import detect, quality, timestamps
+from lodestream_server.workloads.mining import detect, quality
 from lodestream_server.workloads.mining.detect import FIELDS, Roles
 from lodestream_server.workloads.mining.disk import writing
 from lodestream_server.workloads.mining.finish import converted, finish
@@ -29,6 +29,7 @@ from lodestream_server.workloads.mining.rejects import Rejects
 from lodestream_server.workloads.mining.sift import RAW_TIME, STANDARD, attribute_name, sift
 from lodestream_server.workloads.mining.source import POSITION, Source
 from lodestream_server.workloads.mining.summary import FOLDER, Counts, LogSummary
+from lodestream_server.workloads.mining.telling import results_of, tell_opening, tell_results
 from lodestream_server.workloads.mining.time_window import TimeWindow, time_window
 from lodestream_server.workloads.phase import BadInput, DatasetFile, Json, Phase
 
@@ -70,7 +71,7 @@ def start(phase: Phase) -> "Loading":
     phase.progress(0, None, "Counting records")
     source = open_log(phase.dataset, mapping, phase.scratch, phase.check)
     roles = detect.roles(source.sample, mapping)
-    _say_what_was_found(phase, source, roles)
+    tell_opening(phase, source, roles)
     return Loading(phase, source, roles, window, removes_duplicates(phase.parameters))
 
 
@@ -88,38 +89,6 @@ def removes_duplicates(parameters: Mapping[str, Any]) -> bool:
     rules = parameters.get("cleaningRules") or ()
     named = isinstance(rules, list | tuple | Mapping) and any(rule in rules for rule in REMOVAL)
     return bool(named or parameters.get("checkDuplicates") or parameters.get("removeDuplicates"))
-
-
-def _say_what_was_found(phase: Phase, source: Source, roles: Roles) -> None:
-    details = {
-        "format": source.format,
-        "records": source.records,
-        "bytes": source.content_bytes,
-        **source.details,
-        **roles.mapping(),
-    }
-    phase.log("INFO", f"{source.records:,} records of {source.format} with {len(source.columns)} columns", **details)
-    columns = ", ".join(f'{name} from "{column}"' for column, name in roles.used().items())
-    phase.log("INFO", f"Columns: {columns}; timestamps as {roles.time_format}", columns=roles.used())
-    for finding in source.findings:
-        if finding.warning:
-            phase.warn(finding.text, **finding.details)
-        else:
-            phase.log("INFO", finding.text, **finding.details)
-    if roles.ambiguous:
-        phase.warn(
-            "Day and month of the timestamps cannot be told apart",
-            column=roles.time,
-            readAs=roles.time_format,
-            fix="give timestampFormat at upload",
-        )
-    times = source.sample[roles.time]
-    offsets = timestamps.offsets(times.filter(timestamps.parse(times, roles.time_format).is_not_null()))
-    if len(offsets) > 1:
-        phase.warn(
-            "Timestamps have different UTC offsets; events are ordered by instant",
-            offsets=[offset or "none" for offset in offsets],
-        )
 
 
 @dataclass(slots=True)
@@ -149,8 +118,8 @@ class Loading:
         self._insist_on_events(rejects)
         summary = self._summary(rejects)
         summary.save(phase.out)
-        results = self._results(summary, rejects)
-        self._tell(results, rejects)
+        results = results_of(summary, self.tally.inferred, rejects.counts, self.remove_duplicates)
+        tell_results(phase, results, rejects.total)
         phase.progress(self.tally.read, self.tally.read, "Done")
         return results
 
@@ -263,53 +232,3 @@ class Loading:
             size_bytes=self.phase.dataset.size_bytes if self.phase.dataset else 0,
             attributes={name: self.kinds.of(name).type for name in self.attributes},
         )
-
-    def _results(self, summary: LogSummary, rejects: Rejects) -> Json:
-        counts = summary.counts
-        errors = [
-            {"type": kind, "count": count, "resolved": True} for kind, count in sorted(self.tally.inferred.items())
-        ]
-        errors += [{"type": kind, "count": count, "resolved": False} for kind, count in sorted(rejects.counts.items())]
-        if counts.duplicates:
-            errors.append({"type": "Duplicate Record", "count": counts.duplicates, "resolved": self.remove_duplicates})
-        return {
-            "recordsLoaded": counts.total,
-            "validRecords": counts.valid,
-            "invalidRecords": counts.invalid,
-            "duplicateRecords": counts.duplicates,
-            "duplicatesRemoved": counts.duplicates_removed,
-            "inferredTimestamps": counts.inferred_timestamps,
-            "outsideTimeWindow": counts.outside_time_window,
-            "dataQualityScore": summary.quality["score"],
-            "validationErrors": errors,
-            "cases": summary.cases,
-            "activities": summary.activities,
-            "events": summary.events,
-            "timeRange": {"startTime": summary.first, "endTime": summary.last},
-            "format": summary.format,
-            "mapping": dict(summary.mapping),
-        }
-
-    def _tell(self, results: Json, rejects: Rejects) -> None:
-        phase = self.phase
-        for error in results["validationErrors"]:
-            phase.warn(_spoken(error), **error)
-        if rejects.total:
-            phase.artifact(
-                phase.out / "rejected.csv",
-                name="Rejected records",
-                type="Dataset",
-                kind="RejectedRecords",
-                description=f"{rejects.total:,} records that could not be used, with the reason",
-                records=rejects.total,
-            )
-        figures = {key: results[key] for key in ("events", "cases", "activities", "dataQualityScore")}
-        phase.metrics(**figures, validRecords=results["validRecords"], invalidRecords=results["invalidRecords"])
-        phase.milestone(f"Log validated: {results['events']:,} events in {results['cases']:,} cases", **figures)
-
-
-def _spoken(error: Json) -> str:
-    kind, count, resolved = error["type"], error["count"], error["resolved"]
-    if kind == "Duplicate Record":
-        return f"{count:,} identical rows {'were removed' if resolved else 'are counted as they are'}"
-    return f"{kind}: {count:,} {'inferred from the events around' if resolved else 'rejected'}"

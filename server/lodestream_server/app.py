@@ -17,13 +17,16 @@ import orjson
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from lodestream.local_channel import LocalChannel
 from lodestream_server.engine.engine import Engine
 from lodestream_server.engine.models import EngineSettings
 from lodestream_server.engine.opening import open_engine
 from lodestream_server.grpc_door.admin_token import admin_token, write_private
+from lodestream_server.grpc_door.credentials import Credentials, link_key
 from lodestream_server.grpc_door.guard import Guard
-from lodestream_server.grpc_door.listening import check_address, listen, make_server
+from lodestream_server.grpc_door.listening import CannotListen, check_address, listen, make_server
 from lodestream_server.grpc_door.methods import SERVICES
+from lodestream_server.grpc_door.web_tokens import WebTokens, WebTokenSettings
 from lodestream_server.services import Services, add_services, make_services
 from lodestream_server.services.watching import Pace, Streams
 from lodestream_server.settings import ServerSettings
@@ -48,6 +51,7 @@ class RunningServer:
     guard: Guard
     services: Services
     streams: Streams
+    rest: str | None = None
 
 
 @asynccontextmanager
@@ -58,13 +62,16 @@ async def running(
 
     `engine_settings` replaces what the settings say of the engine, for hosts with workloads of their own.
 
-    Raises CannotListen, DataDirInUse, StoreTooNew, StoreDamaged.
+    Raises CannotListen, BadWebTokenSettings, DataDirInUse, StoreTooNew, StoreDamaged.
     """
     engine_settings = engine_settings or settings.engine()
     check_address(settings)
+    web_tokens = _web_tokens(settings)
     async with open_engine(settings.data_dir, engine_settings, catalogue=catalogue) as engine:
         streams, state = Streams(), health.aio.HealthServicer()
-        guard = Guard(engine.keys, reflection_takes_key=settings.reflection == "key")
+        key = link_key(settings.data_dir)
+        known = Credentials(engine.keys, link_key=key, web_tokens=web_tokens)
+        guard = Guard(known, reflection_takes_key=settings.reflection == "key")
         server = make_server(settings, [guard])
         pace = Pace(settings.bookmark_s, settings.stream_age_s)
         services = make_services(
@@ -80,11 +87,61 @@ async def running(
         for name in ("", *SERVICES):
             await state.set(name, health_pb2.HealthCheckResponse.SERVING)
         try:
-            yield RunningServer(address, token, engine, guard, services, streams)
+            async with _rest_door(settings, guard, services, state, key) as rest:
+                yield RunningServer(address, token, engine, guard, services, streams, rest)
         finally:
             await state.enter_graceful_shutdown()
             streams.end_all()
             await server.stop(_LAST_ANSWERS_S)
+
+
+@asynccontextmanager
+async def _rest_door(
+    settings: ServerSettings, guard: Guard, services: Services, state: health.aio.HealthServicer, key: bytes
+) -> AsyncIterator[str | None]:
+    """The REST door to the same services, within the process: its address, None where the settings name none.
+
+    It ends before the gRPC door does: streams first, then answers under way, then the channel.
+    """
+    if settings.rest is None:
+        yield None
+        return
+    try:
+        from lodestream.rest.app import Facade
+        from lodestream.rest.serving import RestServer, split_address
+        from lodestream.rest.settings import RestSettings
+    except ImportError as fault:
+        raise CannotListen(f"The REST door needs {fault.name}: pip install 'lodestream[rest]'.") from None
+    sizes = settings.largest_message_bytes
+    channel = LocalChannel([guard], max_request_bytes=sizes, max_answer_bytes=sizes)
+    add_services(channel, services)
+    health_pb2_grpc.add_HealthServicer_to_server(state, channel)
+    chosen = RestSettings(
+        hosts=[*settings.names_of(settings.rest_hosts), split_address(settings.rest)[0]],
+        origins=settings.names_of(settings.rest_origins),
+        link_key=key,
+        link_ttl_s=settings.rest_link_s,
+        public_url=settings.rest_public_url,
+    )
+    pair = settings.tls_certificate, settings.tls_key
+    door = RestServer(Facade(channel, chosen), settings.rest, certificate=pair[0], key=pair[1])
+    address = await door.start()
+    try:
+        yield address
+    finally:
+        await door.stop(_LAST_ANSWERS_S)
+        await channel.stop(0)
+
+
+def _settle() -> None:
+    from lodestream.rest.serving import settle
+
+    settle()
+
+
+def _web_tokens(settings: ServerSettings) -> WebTokens | None:
+    asked = WebTokenSettings(settings.jwt_issuer, settings.jwt_audience, settings.jwt_jwks, settings.jwt_key)
+    return None if asked == WebTokenSettings() else WebTokens(asked)
 
 
 async def serve(settings: ServerSettings, ready_file: Path | None = None) -> None:
@@ -98,7 +155,9 @@ async def serve(settings: ServerSettings, ready_file: Path | None = None) -> Non
     async with running(settings) as server:
         if ready_file is not None:
             write_private(ready_file, orjson.dumps(ready(server)).decode() + "\n")
-        log.info("serving", extra={"grpc": server.address})
+        if server.rest is not None:
+            _settle()
+        log.info("serving", extra={"grpc": server.address, "rest": server.rest})
         await stop.wait()
         _forget(ready_file)
         log.info("stopping", extra={"at_work": len(server.engine.at_work()), "drain_s": settings.drain_s})
@@ -108,7 +167,8 @@ async def serve(settings: ServerSettings, ready_file: Path | None = None) -> Non
 
 def ready(server: RunningServer) -> dict[str, str | None]:
     """What the ready file says."""
-    return {"grpc": server.address, "token": server.token}
+    doors = {"grpc": server.address, "rest": server.rest} if server.rest else {"grpc": server.address}
+    return {**doors, "token": server.token}
 
 
 def _own_the_signals(stop: asyncio.Event, hurry: asyncio.Event) -> None:

@@ -22,6 +22,8 @@ lodestream serve --data-dir data --ready-file data/ready.json
 
 lodestream serve --grpc 127.0.0.1:0 --ready-file ready.json   (a free port; the file tells which)
 
+lodestream serve --rest 127.0.0.1:8080   (the documented REST paths beside gRPC; pages at /docs)
+
 lodestream serve --grpc 0.0.0.0:50051 --tls-certificate server.pem --tls-key server.key
 
 Every option is also an environment variable: LODESTREAM_DATA_DIR, LODESTREAM_GRPC and so on. Stops on SIGTERM or
@@ -38,6 +40,9 @@ def serve(
     grpc: Annotated[
         str | None, typer.Option(help="HOST:PORT to listen on, port 0 takes a free one; 127.0.0.1:50051 when left out.")
     ] = None,
+    rest: Annotated[
+        str | None, typer.Option(help="HOST:PORT of the REST door, which is shut otherwise; port 0 takes a free one.")
+    ] = None,
     ready_file: Annotated[
         Path | None,
         typer.Option(
@@ -46,6 +51,19 @@ def serve(
         ),
     ] = None,
     seats: Annotated[int | None, typer.Option(help="Runs at work at once; one per core when left out.")] = None,
+    rest_hosts: Annotated[
+        str | None, typer.Option(help="Host names the REST door answers for besides localhost, separated by commas.")
+    ] = None,
+    rest_origins: Annotated[
+        str | None, typer.Option(help="Web origins that may call from a browser, separated by commas. [default: none]")
+    ] = None,
+    rest_public_url: Annotated[
+        str | None, typer.Option(help="Scheme and host in download links, behind a proxy: https://mining.example.org")
+    ] = None,
+    jwt_issuer: Annotated[str | None, typer.Option(help="Whose JSON web tokens are good, beside API keys.")] = None,
+    jwt_audience: Annotated[str | None, typer.Option(help="For whom such tokens have to be issued.")] = None,
+    jwt_jwks: Annotated[str | None, typer.Option(help="https address or file of the issuer's public keys.")] = None,
+    jwt_key: Annotated[Path | None, typer.Option(help="File with the key shared with the issuer instead.")] = None,
     tls_certificate: Annotated[Path | None, typer.Option(help="PEM file; needed to listen beyond loopback.")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="PEM file with the certificate's key.")] = None,
     tls_client_ca: Annotated[Path | None, typer.Option(help="PEM file; callers then need a certificate of it.")] = None,

@@ -24,6 +24,22 @@ class ServerSettings(BaseSettings):
     data_dir: Path = Path("data")
     #: HOST:PORT of the gRPC door; port 0 takes a free one. Also unix:/path.
     grpc: str = "127.0.0.1:50051"
+    #: HOST:PORT of the REST door; none without it.
+    rest: str | None = None
+    #: Names, separated by commas, that the REST door answers for besides localhost and bare addresses; "*" for any.
+    rest_hosts: str = ""
+    #: Web origins, separated by commas, that may call the REST door from a browser.
+    rest_origins: str = ""
+    #: Scheme and host in download links, where a proxy stands in front.
+    rest_public_url: str = ""
+    #: How long download links are good.
+    rest_link_s: float = Field(3600.0, gt=0)
+    #: JSON web tokens beside API keys: who issues them for whom, and the address or file of public keys, or a file with
+    #: the shared key.
+    jwt_issuer: str | None = None
+    jwt_audience: str | None = None
+    jwt_jwks: str | None = None
+    jwt_key: Path | None = None
     #: PEM files; without them only loopback addresses are served.
     tls_certificate: Path | None = None
     tls_key: Path | None = None
@@ -75,6 +91,11 @@ class ServerSettings(BaseSettings):
         if not colon or not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:
             raise ValueError("must be HOST:PORT, such as 127.0.0.1:50051; port 0 takes a free one")
         return value
+
+    @staticmethod
+    def names_of(text: str) -> list[str]:
+        """The names in a text that separates them by commas."""
+        return [name.strip() for name in text.split(",") if name.strip()]
 
     def engine(self) -> EngineSettings:
         """The part that the engine reads."""

@@ -1,20 +1,20 @@
-"""Who calls, and whether this method and project are theirs. Raises what callers see; asks the engine's keys."""
+"""Who calls, and whether this method and project are theirs. Raises what callers see; asks who knows credentials."""
 
 from collections.abc import Iterable, Mapping
 from typing import Final
 
 from lodestream.errors import NotFound, RoleTooLow, Unauthenticated
-from lodestream_server.engine.keys import Keys
+from lodestream_server.grpc_door.credentials import Checker
 from lodestream_server.store.keys import ApiKey, Role
 from lodestream_server.store.reading import Scope
 
 _RANK: Final[Mapping[Role, int]] = {"read": 0, "write": 1, "admin": 2}
 _BEARER: Final = "bearer "
-#: Longer than any key of ours; hashing what strangers send has a bound.
-_LONGEST: Final = 500
+#: Longer than any key or web token; hashing what strangers send has a bound.
+_LONGEST: Final = 8_000
 
 
-async def identify(keys: Keys, metadata: Iterable[tuple[str, str | bytes]]) -> ApiKey:
+async def identify(keys: Checker, metadata: Iterable[tuple[str, str | bytes]]) -> ApiKey:
     """The key that came with the call. Raises Unauthenticated."""
     sent = [value for key, value in metadata if key == "authorization"]
     if len(sent) != 1 or not isinstance(sent[0], str) or len(sent[0]) > _LONGEST:

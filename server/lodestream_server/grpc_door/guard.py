@@ -16,9 +16,9 @@ from google.protobuf.message import DecodeError
 from grpc.aio import ServerInterceptor
 
 from lodestream.errors import Malformed, NotBuilt
-from lodestream_server.engine.keys import Keys
 from lodestream_server.grpc_door import authentication, call
 from lodestream_server.grpc_door.call import Call
+from lodestream_server.grpc_door.credentials import Checker
 from lodestream_server.grpc_door.methods import METHODS, Method
 from lodestream_server.grpc_door.refusals import REQUEST_ID, refuse
 from lodestream_server.grpc_door.validation import accepted
@@ -41,7 +41,7 @@ UNREADABLE: Final = Unreadable()
 class Guard(ServerInterceptor):
     """See the module. One per server; shared by all its doors."""
 
-    def __init__(self, keys: Keys, *, reflection_takes_key: bool = False) -> None:
+    def __init__(self, keys: Checker, *, reflection_takes_key: bool = False) -> None:
         self._keys = keys
         self._reflection_takes_key = reflection_takes_key
         self._wrapped: dict[str, tuple[Handler, Handler]] = {}
@@ -88,7 +88,7 @@ class Guard(ServerInterceptor):
 class _Guarded:
     """The guarded handler of one method."""
 
-    def __init__(self, keys: Keys, method: Method) -> None:
+    def __init__(self, keys: Checker, method: Method) -> None:
         self._keys = keys
         self._method = method
 

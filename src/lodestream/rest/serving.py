@@ -16,14 +16,17 @@ from pathlib import Path
 
 import uvicorn
 
+from lodestream.errors import LodestreamError
 from lodestream.rest.app import Facade
 
 #: Connections that wait to be taken up; more than the kernel's default, for bursts of pollers.
 _BACKLOG = 2048
 
 
-class CannotListen(Exception):
-    """The address cannot be served; the message says why, for people."""
+class CannotListen(LodestreamError):
+    """The address cannot be served."""
+
+    reason = "CANNOT_LISTEN"
 
 
 class RestServer:

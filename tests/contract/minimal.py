@@ -29,7 +29,7 @@ def _fill(message: Message, known: dict[str, str]) -> None:
             _set(message, field, rule, known)
 
 
-def _set(message: Message, field: FieldDescriptor, rule: Any, known: dict[str, str]) -> None:
+def _set(message: Message, field: Any, rule: Any, known: dict[str, str]) -> None:
     if field.is_repeated:
         made = getattr(message, field.name)
         if field.message_type:

@@ -19,7 +19,6 @@ NOT_BUILT = {
     "JobService/RetryJob",
     "TrackingService/GetJobDependencies",
     *(name for name in NAMES if name.startswith(("BatchService/", "WebhookService/", "ResourceService/"))),
-    *(f"QueueService/{name}" for name in ("PauseQueue", "ResumeQueue", "PurgeQueue", "ReprioritizeJob", "ExplainJob")),
 }
 
 
@@ -121,6 +120,8 @@ async def test_everything_else_is_built(world, name):
 @pytest.mark.parametrize("name", SCOPED)
 async def test_a_request_without_a_project_is_refused(world, name):
     """With the missing fields named, also where they stand inside a watch request or an upload's header."""
+    if world.door.name == "rest" and method_of(name).client_streams:
+        pytest.skip("the address names the project over REST")
     request = request_for(method_of(name), world.tenant_id, world.project_id)
     request.Clear()
     with pytest.raises(errors.InvalidField) as caught:

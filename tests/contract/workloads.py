@@ -1,7 +1,7 @@
 """Documented types of work that do next to nothing, so that the contract can be tried on a real server in seconds.
 
 ProcessMining and ProcessMiningAnalysis count to `records` and leave a file; both DataEnrichments wait for a file
-(`gate`) after saying that they began (`begun`); Analysis and ReportGeneration refuse their data; Notebook is not built.
+(`gate`); Analysis and ReportGeneration refuse their data; Notebook is not built.
 """
 
 from lodestream_server.runs.states import RunKind

@@ -1,6 +1,5 @@
 """A project behind a door, and the few steps that most contract tests begin with."""
 
-import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,14 +35,14 @@ class World:
         return await self.door.call(kind.path(kind.start), request)
 
     async def start_waiting(self, kind: Kind, **fields: Any) -> str:
-        """Starts a run that waits for the gate; its id, once it is at work."""
-        begun = self.folder / "begun"
-        parameters = {"gate": str(self.gate), "begun": str(begun)}
-        run_id = kind.id_of(await self.start(kind, kind.waiting, parameters=parameters, **fields))
-        async with asyncio.timeout(20):
-            while not await asyncio.to_thread(begun.exists):  # noqa: ASYNC110  # a worker process makes it
-                await asyncio.sleep(0.005)
-        return run_id
+        """Starts a run that waits for the gate; its id, once it is at work there."""
+        started = await self.start(kind, kind.waiting, parameters={"gate": str(self.gate)}, **fields)
+        stream = self.watch(kind, kind.id_of(started), replay=True)
+        async for frame in stream:
+            if any(event.phase_started.phase == "Wait" for event in frame.events.events):
+                break
+        await stream.aclose()
+        return kind.id_of(started)
 
     async def get(self, kind: Kind, run_id: str) -> Any:
         """The run as it is now."""

@@ -19,7 +19,7 @@ FOLDER = Path(os.environ.get("LODESTREAM_EVENTLOGS") or Path(__file__).parents[3
 pytestmark = [
     pytest.mark.acceptance,
     pytest.mark.eventlogs,
-    pytest.mark.skipif(not FOLDER.is_dir(), reason="set LODESTREAM_EVENTLOGS to the folder of the published event logs"),
+    pytest.mark.skipif(not FOLDER.is_dir(), reason="set LODESTREAM_EVENTLOGS to the folder of the published logs"),
 ]
 
 

@@ -87,6 +87,15 @@ async def test_dates_that_are_no_dates_are_refused(client, date):
     assert document["errors"][0]["parameter"] == "dateFrom"
 
 
+async def test_a_range_upside_down_is_refused(client):
+    """Nothing can lie in it, so it is a slip of the pen."""
+    params = {"dateFrom": "2024-02-01", "dateTo": "2024-01-31T23:59:59.999999"}
+    fault = told(await client.get(f"{ASYNC}/operations", params=params), 400)["errors"][0]
+    assert (fault["parameter"], "before dateFrom" in fault["detail"]) == ("dateTo", True)
+    same = {"dateFrom": "2024-02-01", "dateTo": "2024-02-01"}
+    assert (await client.get(f"{ASYNC}/operations", params=same)).status_code == 200
+
+
 async def test_an_unknown_query_parameter_is_refused_with_the_nearest_known_one(client):
     """A filter with a slip of the pen would show too much."""
     document = told(await client.get(f"{ASYNC}/operations", params={"pagesize": "5"}), 400)

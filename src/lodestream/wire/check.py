@@ -64,6 +64,7 @@ def _compile(descriptor: Descriptor) -> MessageChecker:
     required = [field for field in fields.ordered(descriptor) if fields.rule(field).required]
     names = {field: field.json_name for field in descriptor.fields}
     plan = {field: found for field in descriptor.fields if (found := _field_checker(field))}
+    spans = _spans(descriptor)
 
     def walk(message: Any) -> Iterator[Problem]:
         given = dict(message.ListFields())
@@ -74,8 +75,22 @@ def _compile(descriptor: Descriptor) -> MessageChecker:
             if field in plan:
                 for problem in plan[field](value):
                     yield problem.under(names[field])
+        for begin, end in spans:
+            if begin in given and end in given and _instant(given[end]) < _instant(given[begin]):
+                yield Problem(f"/{names[end]}", f"lies before {names[begin]}", "exchange them, or leave one out")
 
     return walk
+
+
+def _spans(descriptor: Descriptor) -> list[tuple[FieldDescriptor, FieldDescriptor]]:
+    """Pairs of times named alike but for "from" and "to", such as `date_from` and `date_to`: they bound one span."""
+    times = {tuple(f.name.split("_")): f for f in descriptor.fields if fields.kind(f) == fields.TIMESTAMP}
+    ends = {name: tuple("to" if part == "from" else part for part in name) for name in times}
+    return [(times[name], times[end]) for name, end in ends.items() if end != name and end in times]
+
+
+def _instant(moment: Any) -> tuple[int, int]:
+    return moment.seconds, moment.nanos
 
 
 _checkers: Compiled[Descriptor, MessageChecker] = Compiled(_compile)

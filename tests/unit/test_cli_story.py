@@ -138,7 +138,8 @@ def test_results_show_what_sums_a_phase_up_and_leave_the_rest_to_json():
     results = {
         "cases": 3,
         "cycleTimes": {"averageSeconds": 7200},
-        "definitions": {"cases": "x"},
+        "rework": {"cases": 1, "deeper": {"x": 1}},
+        "definitions": {"cases": "what a case is"},
         "variants": [{"cases": 2}, {"cases": 1}],
         "names": ["a", "b"],
         "absent": None,
@@ -147,7 +148,7 @@ def test_results_show_what_sums_a_phase_up_and_leave_the_rest_to_json():
     assert dict(flat(results, brief=False)) == {
         "Cases": 3,
         "Cycle times / Average": "2 h 00 min",
-        "Definitions / Cases": "x",
+        "Rework / Cases": 1,
         "Variants": "2 entries",
         "Names": ["a", "b"],
     }

@@ -123,7 +123,7 @@ def flat(values: Mapping[str, Any], *, brief: bool, prefix: str = "") -> Iterabl
         name = f"{prefix}{_spaced(key)}"
         match value:
             case Mapping():
-                if not prefix and (key in _TELLING or not brief):
+                if not prefix and (key in _TELLING or (not brief and key not in _WORDY)):
                     yield from flat(value, brief=brief, prefix=f"{name} / ")
             case list():
                 if not brief:
@@ -136,6 +136,8 @@ def flat(values: Mapping[str, Any], *, brief: bool, prefix: str = "") -> Iterabl
                 yield name, value
 
 
+#: Sentences for the readers of the JSON.
+_WORDY = ("definitions",)
 #: Objects of the mining phases that sum them up.
 _TELLING = ("processModel", "performanceMetrics", "cycleTimes", "timeRange")
 

@@ -1,11 +1,9 @@
 """`lodestream tokens create | list | revoke`: API keys, for administrators."""
 
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 
-from lodestream.cli import arguments
 from lodestream.cli.failing import Usage
 from lodestream.cli.output import document, fields, moment, note, print_json, table
 from lodestream.cli.session import Session, command
@@ -26,7 +24,7 @@ def _create(group: typer.Typer) -> None:
         "create",
         examples="""
         lodestream tokens create nightly --role write
-        lodestream tokens create dashboard --role read --this-project --expires 90d
+        lodestream tokens create dashboard --role read --this-project
         lodestream tokens create operator --role admin --every-tenant
         """,
     )
@@ -38,9 +36,6 @@ def _create(group: typer.Typer) -> None:
             bool, typer.Option("--this-project", help="Good for the project in use only, not the whole tenant.")
         ] = False,
         every_tenant: Annotated[bool, typer.Option("--every-tenant", help="Good for every tenant.")] = False,
-        expires: Annotated[
-            str | None, typer.Option("--expires", metavar="SPAN", help="Refused after that: 90d, 12h. Never otherwise.")
-        ] = None,
     ) -> None:
         """Create an API key for the tenant in use and print its token, which is shown this once.
 
@@ -54,7 +49,6 @@ def _create(group: typer.Typer) -> None:
             role,
             tenant_id=None if every_tenant else scope.tenant_id,
             project_id=scope.project_id if this_project else None,
-            expires_at=datetime.now(UTC) + arguments.span(expires, "--expires") if expires else None,
         )
         if session.as_json:
             print_json(answer)

@@ -8,7 +8,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 #: Distributions that a client or a mock must never pull in.
-HEAVY = {"polars", "duckdb", "pyarrow", "graphlay", "jinja2", "vl-convert-python"}
+HEAVY = {"polars", "pyarrow", "graphlay", "jinja2", "vl-convert-python"}
 
 
 def names(requirements: list[str]) -> set[str]:

@@ -194,7 +194,7 @@ def _failure(fault: BaseException, phase: str) -> wire.Failed:
         return wire.Failed(
             reason=fault.reason, message=str(fault), phase=phase, details=orjson.dumps(plain(fault.details))
         )
-    if isinstance(fault, MemoryError) or type(fault).__name__ == "OutOfMemoryException":  # the latter is duckdb's
+    if isinstance(fault, MemoryError):
         return wire.Failed(
             reason="OUT_OF_MEMORY", message="The phase needed more memory than the run may use.", phase=phase
         )

@@ -67,7 +67,7 @@ class UploadDatasetRequest(_message.Message):
         encoding: _builtins.str
         """CSV: utf-8, utf-16, cp1252 …"""
         timestamp_format: _builtins.str
-        """Timestamp pattern in strftime words, or "epoch-s", "epoch-ms"."""
+        """Timestamp pattern in strftime words, or "iso8601", "epoch-s", "epoch-ms", "epoch-us", "epoch-ns"."""
         sha256: _builtins.str
         """SHA-256 of the file in hexadecimal; a file that differs is refused."""
         def __init__(

@@ -1,4 +1,4 @@
-"""One face for a full disk: polars and duckdb name it in a text, Python in a number; callers see OSError with errno
+"""One face for a full disk: polars names it in a text, Python in a number; callers see OSError with errno
 ENOSPC."""
 
 import errno

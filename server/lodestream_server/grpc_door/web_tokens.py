@@ -71,7 +71,7 @@ class WebTokens:
                 leeway=_LEEWAY_S,
                 options={"require": list(_CLAIMS), "verify_aud": self._settings.audience is not None},
             )
-        except self._jwt.PyJWTError as fault:
+        except (self._jwt.PyJWTError, ValueError) as fault:
             log.info("a web token was refused: %s", type(fault).__name__)
             return None
         return _as_key(claims)

@@ -12,7 +12,20 @@ import typer
 from typer.core import TyperGroup
 
 from lodestream import __version__
-from lodestream.cli import cancel, datasets, lists, logs, protos, results, samples, submit, timeline, tokens, watch
+from lodestream.cli import (
+    cancel,
+    datasets,
+    facade,
+    lists,
+    logs,
+    protos,
+    results,
+    samples,
+    submit,
+    timeline,
+    tokens,
+    watch,
+)
 from lodestream.cli.failing import broken_command, exit_code_of
 
 GROUP: Final = "lodestream.commands"
@@ -83,7 +96,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (datasets, submit, watch, logs, timeline, results, cancel, lists, tokens, protos, samples):
+for module in (datasets, submit, watch, logs, timeline, results, cancel, lists, tokens, protos, facade, samples):
     module.register(app)
 
 

@@ -24,22 +24,67 @@ class ServerFailed(Exception):
     """The server did not start, or did not stop as it should."""
 
 
+class Server:
+    """`lodestream serve` with its data below a folder; killed and started anew, it keeps its address and its data."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.folder = folder
+        self._options = options
+        self._grpc = "127.0.0.1:0"
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> dict[str, str]:
+        """Starts it; gives the content of its ready file: "grpc" and "token". Raises ServerFailed."""
+        ready = self.folder / "ready.json"
+        ready.unlink(missing_ok=True)
+        data = str(self.folder / "data")
+        where = ("--data-dir", data, "--grpc", self._grpc, "--ready-file", str(ready))
+        self._process = await _started(self.folder / "server.log", "serve", *where, *self._options)
+        try:
+            await _answering(self._process, ready)
+            found: dict[str, str] = json.loads(ready.read_text(encoding="utf-8"))
+        except BaseException:
+            await self.stop()
+            raise
+        self._grpc = found["grpc"]
+        return found
+
+    async def stop(self) -> int:
+        """Its exit code after SIGTERM; it is killed when it does not stop."""
+        return await self._ended(signal.SIGTERM)
+
+    async def kill(self) -> None:
+        """Ends it with SIGKILL: no chance to put anything in order."""
+        await self._ended(signal.SIGKILL)
+
+    async def _ended(self, how: signal.Signals) -> int:
+        process, self._process = self._process, None
+        if process is None:
+            return 0
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(how)
+        try:
+            async with asyncio.timeout(STOP_S):
+                return await process.wait()
+        except TimeoutError:
+            process.kill()
+            return await process.wait()
+
+
 @asynccontextmanager
 async def serving(folder: Path, *options: str) -> AsyncIterator[dict[str, str]]:
-    """A server with its data below `folder`; gives the content of its ready file: "grpc" and "token".
+    """A server until the context ends; gives the content of its ready file.
 
-    Stops it at the end. Raises ServerFailed when it does not start, or stops with an error.
+    Raises ServerFailed when it does not start, or stops with an error.
     """
-    ready, log = folder / "ready.json", folder / "server.log"
-    ready.unlink(missing_ok=True)
-    process = await _start(folder, ready, log, options)
+    server = Server(folder, *options)
+    ready = await server.start()
     try:
-        await _answering(process, ready)
-        yield json.loads(ready.read_text(encoding="utf-8"))
+        yield ready
     except BaseException:
-        await _stopped(process)
+        await server.stop()
         raise
-    code = await _stopped(process)
+    code = await server.stop()
     if code != 0:
         raise ServerFailed(f"The server stopped with exit code {code} instead of 0.")
 
@@ -52,13 +97,11 @@ def log_tail(folder: Path) -> list[str]:
         return []
 
 
-async def _start(folder: Path, ready: Path, log: Path, options: tuple[str, ...]) -> asyncio.subprocess.Process:
-    data = folder / "data"
-    arguments = ["serve", "--data-dir", str(data), "--grpc", "127.0.0.1:0", "--ready-file", str(ready), *options]
+async def _started(log: Path, *words: str) -> asyncio.subprocess.Process:
     with log.open("ab") as output:
         return await asyncio.create_subprocess_exec(
             sys.executable,
-            *("-m", "lodestream", *arguments),
+            *("-m", "lodestream", *words),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -78,15 +121,3 @@ async def _answering(process: asyncio.subprocess.Process, ready: Path) -> None:
                 await asyncio.sleep(0.05)
     except TimeoutError:
         raise ServerFailed(f"The server did not answer within {START_S:g} s.") from None
-
-
-async def _stopped(process: asyncio.subprocess.Process) -> int:
-    """Its exit code, after SIGTERM; SIGKILL when it does not stop."""
-    with contextlib.suppress(ProcessLookupError):
-        process.send_signal(signal.SIGTERM)
-    try:
-        async with asyncio.timeout(STOP_S):
-            return await process.wait()
-    except TimeoutError:
-        process.kill()
-        return await process.wait()

@@ -1,6 +1,7 @@
 """What tests of the engine share: a catalogue of tiny workloads run by real worker processes, and files as gates."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -34,6 +35,9 @@ CATALOGUE = Catalogue(
         _work("Wait", ("First", "tick"), ("Wait", "wait"), ("Last", "tick")),
         _work("Wait", ("First", "tick"), ("Wait", "wait"), ("Last", "tick"), kind=RunKind.OPERATION),
         _work("OnlyWait", ("Wait", "wait")),
+        _work("CountThenWait", ("Count", "count"), ("Wait", "wait")),
+        _work("CountThenWait", ("Count", "count"), ("Wait", "wait"), kind=RunKind.OPERATION),
+        _work("Mend", ("First", "tick"), ("Mend", "until_mended")),
         *(
             _work(name, ("Only", name))
             for name in (
@@ -48,6 +52,7 @@ CATALOGUE = Catalogue(
                 "crash",
                 "freeze",
                 "once_deadly",
+                "hungry",
             )
         ),
         WorkloadSpec(RunKind.JOB, "Someday"),
@@ -66,9 +71,10 @@ def settings(**changes: Any) -> EngineSettings:
 
 
 @asynccontextmanager
-async def engine_at(data_dir: Path, clock: Any = None, **changes: Any) -> AsyncIterator[Engine]:
+async def engine_at(data_dir: Path, clock: Any = None, dice: Any = None, **changes: Any) -> AsyncIterator[Engine]:
     """A started engine with the tests' catalogue."""
-    async with open_engine(data_dir, settings(**changes), catalogue=CATALOGUE, clock=clock) as engine:
+    chance = dice or random.random
+    async with open_engine(data_dir, settings(**changes), catalogue=CATALOGUE, clock=clock, dice=chance) as engine:
         yield engine
 
 

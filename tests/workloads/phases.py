@@ -119,6 +119,23 @@ def once_deadly(phase: Phase) -> Json:
     return {"survived": True}
 
 
+def until_mended(phase: Phase) -> Json:
+    """Breaks as often as `failures` says, then works; the file `ledger` counts the attempts."""
+    ledger = Path(str(phase.parameters["ledger"]))
+    attempts = ledger.read_text().split().count(phase.name) if ledger.exists() else 0
+    tick(phase)
+    if attempts < int(phase.parameters["failures"]):
+        raise RuntimeError("not mended yet")
+    return {"attempts": attempts + 1}
+
+
+def hungry(phase: Phase) -> Json:
+    """Needs more memory than `enough` bytes allow."""
+    if phase.memory_bytes < int(phase.parameters["enough"]):
+        raise MemoryError
+    return {"memory": phase.memory_bytes}
+
+
 def tick(phase: Phase) -> Json:
     """A line per phase start in the file `ledger`, so that tests can count how often it was run."""
     with open(str(phase.parameters["ledger"]), "a") as ledger:

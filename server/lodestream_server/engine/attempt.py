@@ -7,35 +7,28 @@ in memory.
 
 import asyncio
 import logging
-import secrets
 import traceback
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Literal
 
 from lodestream.errors import DiskFull, StoreUnavailable
+from lodestream_server.engine.aftermath import Aftermath, Cause
 from lodestream_server.engine.clock import Clock
 from lodestream_server.engine.models import EngineSettings
-from lodestream_server.engine.stopping import Ladder, rung
-from lodestream_server.executors.port import Assignment, Broke, Died, Done, Outcome, Seat, Stopped, Told
+from lodestream_server.engine.stopping import Ladder
+from lodestream_server.executors.port import Assignment, Broke, Died, Outcome, Seat, Told
 from lodestream_server.runs.bodies import (
     ArtifactStored,
     Body,
-    Cancelled,
-    Completed,
     ErrorNoted,
-    Failed,
     Logged,
     MetricsChanged,
     Milestone,
     PhaseCompleted,
     PhaseStarted,
     Progressed,
-    Receipt,
-    Requeued,
     Sampled,
     Started,
-    TimedOut,
     Warned,
 )
 from lodestream_server.runs.state import RunState
@@ -45,7 +38,6 @@ from lodestream_server.store.store import Store
 
 log = logging.getLogger(__name__)
 
-Cause = Literal["cancel", "timeout", "drain", "memory"]
 #: Everything else about a run is for the engine to say.
 _WORKER_MAY_SAY = (
     PhaseStarted,
@@ -69,9 +61,17 @@ class Attempt:
     """Supervises one run in one seat; `supervise` is its task."""
 
     def __init__(
-        self, run: RunState, seat: Seat, store: Store, clock: Clock, settings: EngineSettings, execution_id: str
+        self,
+        run: RunState,
+        seat: Seat,
+        store: Store,
+        clock: Clock,
+        settings: EngineSettings,
+        execution_id: str,
+        aftermath: Aftermath,
     ) -> None:
         self.run = run
+        self._aftermath = aftermath
         self._seat = seat
         self._store = store
         self._clock = clock
@@ -143,44 +143,13 @@ class Attempt:
     async def _conclude(self, outcome: Outcome) -> None:
         while True:
             try:
-                await self._append([self._ending(outcome)], Guard(frozenset({self.run.state}), self.run.epoch))
+                bodies = await self._aftermath.of(self.run, outcome, self._cause)
+                await self._append(bodies, Guard(frozenset({self.run.state}), self.run.epoch))
                 return
             except RaceLost as lost:  # a cancel request came first
                 if not lost.run.at_work or lost.run.epoch != self.run.epoch:
                     raise
                 self.run = lost.run
-
-    def _ending(self, outcome: Outcome) -> Body:
-        phase = self.run.current.name if self.run.current else None
-        if self.run.state is State.CANCELLING:
-            return Cancelled(self._receipt(outcome))
-        if self._cause == "timeout":
-            return TimedOut(self.run.timeout_s, phase)
-        match outcome:
-            case Done():
-                return Completed()
-            case Broke():
-                return _failed(self.run.run_id, outcome)
-            case Died() | Stopped() if self._cause == "drain":
-                return Requeued("SERVER_DRAINING", "The server is shutting down.")
-            case Died() if self._cause == "memory":
-                return Failed("OUT_OF_MEMORY", "The run needed more memory than it may use.", phase)
-            case Died() if self.run.worker_deaths + 1 >= self._settings.poison_limit:
-                return Failed(outcome.reason, outcome.message, phase)
-            case Died():
-                return Requeued(outcome.reason, outcome.message, worker_died=True)
-            case Stopped():
-                return Requeued("WORKER_STOPPED", "The worker stopped without being asked.", worker_died=True)
-
-    def _receipt(self, outcome: Outcome) -> Receipt:
-        asked = self.run.cancel_requested_at or self._clock.now()
-        keeps = self.run.cancel is None or self.run.cancel.preserve
-        return Receipt(
-            rung=rung(outcome),
-            took_s=max(0.0, round((self._clock.now() - asked).total_seconds(), 3)),
-            phases_kept=self.run.finished if keeps else (),
-            released=self.run.resources,
-        )
 
     async def _append(self, bodies: Sequence[Body], guard: Guard) -> RunState:
         now = self._clock.now()
@@ -197,12 +166,3 @@ class Attempt:
 
     def _mine(self) -> Guard:
         return Guard(AT_WORK, self.run.epoch)
-
-
-def _failed(run_id: str, broke: Broke) -> Failed:
-    if broke.reason != "INTERNAL":
-        return Failed(broke.reason, broke.message, broke.phase or None, details=broke.details)
-    error_id = secrets.token_hex(6)
-    log.error("%s failed in %s, error id %s\n%s", run_id, broke.phase, error_id, broke.traceback)
-    message = f"An unexpected fault; the error id {error_id} finds it in the server's log."
-    return Failed("INTERNAL", message, broke.phase or None, error_id)

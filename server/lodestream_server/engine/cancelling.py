@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from lodestream.errors import RunAlreadyEnded
 from lodestream_server.engine.clock import Clock
 from lodestream_server.engine.dispatcher import Dispatcher
+from lodestream_server.engine.leavings import Leavings
 from lodestream_server.engine.models import CancelOrder
 from lodestream_server.engine.timers import waits_until
 from lodestream_server.runs.bodies import Body, Cancelled, CancelRequested, Queued, Receipt, TimedOut
@@ -18,7 +19,15 @@ from lodestream_server.store.store import Store
 class Canceller:
     """Changes runs from outside their attempt; every step is guarded by the state it was decided on."""
 
-    def __init__(self, store: Store, dispatcher: Dispatcher, clock: Clock, queue_limit_s: float | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        dispatcher: Dispatcher,
+        clock: Clock,
+        leavings: Leavings,
+        queue_limit_s: float | None = None,
+    ) -> None:
+        self._leavings = leavings
         self._store = store
         self._dispatcher = dispatcher
         self._clock = clock
@@ -68,8 +77,9 @@ class Canceller:
     async def _request(self, run: RunState, order: CancelOrder) -> None:
         request = CancelRequested(order.by, order.reason, order.force, order.preserve)
         if run.state in WAITING:
-            kept = run.finished if order.preserve else ()
-            await self._step(run, [request, Cancelled(Receipt("none", 0.0, kept))])
+            kept = await self._leavings.kept(run) if order.preserve else []
+            receipt = Receipt("none", 0.0, run.finished if order.preserve else ())
+            await self._step(run, [request, *kept, Cancelled(receipt)])
             return
         escalates = order.force and not (run.cancel and run.cancel.force)
         if run.state is State.RUNNING or escalates:

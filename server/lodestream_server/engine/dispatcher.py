@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from lodestream_server.engine import estimates
+from lodestream_server.engine.aftermath import Aftermath
 from lodestream_server.engine.allocation import MachineSize
 from lodestream_server.engine.assignments import Assignments, Unassignable
 from lodestream_server.engine.attempt import Attempt
@@ -51,14 +52,17 @@ class Dispatcher:
         clock: Clock,
         ids: Ids,
         settings: EngineSettings,
+        machine: MachineSize,
+        aftermath: Aftermath,
     ) -> None:
         self._store = store
+        self._aftermath = aftermath
         self._executor = executor
         self._assignments = assignments
         self._clock = clock
         self._ids = ids
         self._settings = settings
-        self._machine = MachineSize(max(1, executor.seats), settings.cpu_units, settings.memory_bytes)
+        self._machine = machine
         self._queue: dict[str, Waiting] = {}
         self._held: dict[Seat, _Held] = {}
         self._attempts: dict[str, Attempt] = {}
@@ -204,7 +208,7 @@ class Dispatcher:
         run = await self._store.run(run_id)
         assignment = await self._assignments.of(run)
         execution_id = self._ids.new(self._clock.now(), "exec-")
-        attempt = Attempt(run, seat, self._store, self._clock, self._settings, execution_id)
+        attempt = Attempt(run, seat, self._store, self._clock, self._settings, execution_id, self._aftermath)
         self._attempts[run_id] = attempt
         try:
             await attempt.supervise(assignment)

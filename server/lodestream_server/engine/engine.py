@@ -4,6 +4,7 @@ What is acknowledged is committed. Ids of other projects and ids that never were
 `lodestream.errors`.
 """
 
+import random
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,7 +13,10 @@ import orjson
 
 from lodestream.errors import ArtifactNotFound, RunNotFound, ServerDraining, UnknownDataset
 from lodestream_server.engine import estimates, intake
+from lodestream_server.engine.aftermath import Aftermath
+from lodestream_server.engine.allocation import MachineSize
 from lodestream_server.engine.assignments import Assignments
+from lodestream_server.engine.backoff import Dice
 from lodestream_server.engine.cancelling import Canceller
 from lodestream_server.engine.clock import Clock
 from lodestream_server.engine.datasets import Datasets
@@ -20,6 +24,7 @@ from lodestream_server.engine.dispatcher import Dispatcher
 from lodestream_server.engine.history import History
 from lodestream_server.engine.ids import Ids, run_prefix
 from lodestream_server.engine.keys import Keys
+from lodestream_server.engine.leavings import Leavings
 from lodestream_server.engine.models import CancelOrder, EngineSettings, NewRun, QueuePlace, Submission
 from lodestream_server.engine.queue import Waiting, expected_starts
 from lodestream_server.engine.queue_desk import QueueDesk
@@ -55,6 +60,7 @@ class Engine:
         settings: EngineSettings,
         clock: Clock,
         ids: Ids,
+        dice: Dice = random.random,
     ) -> None:
         self.datasets = datasets
         self.keys = keys
@@ -65,8 +71,12 @@ class Engine:
         self._clock = clock
         self._ids = ids
         self._history = History(store)
-        self._dispatcher = Dispatcher(store, executor, Assignments(store, catalogue), clock, ids, settings)
-        self._canceller = Canceller(store, self._dispatcher, clock, settings.queue_limit_s)
+        self._leavings = Leavings(store)
+        machine = MachineSize(max(1, executor.seats), settings.cpu_units, settings.memory_bytes)
+        aftermath = Aftermath(self._leavings, clock, settings.poison_limit, machine, dice)
+        assignments = Assignments(store, catalogue)
+        self._dispatcher = Dispatcher(store, executor, assignments, clock, ids, settings, machine, aftermath)
+        self._canceller = Canceller(store, self._dispatcher, clock, self._leavings, settings.queue_limit_s)
         self._timers = Timers(clock, self._canceller.due, settings.queue_limit_s)
         #: Steers the queue: pause, resume, purge, reprioritise, explain.
         self.desk = QueueDesk(store, self._dispatcher, self._canceller, clock)
@@ -97,7 +107,8 @@ class Engine:
         await self._executor.open(self._dispatcher.wake)
         self._store.listen(self._committed)
         await self.desk.open()
-        for run in await recover(self._store, self._clock):
+        await self._leavings.sweep()
+        for run in await recover(self._store, self._clock, self._leavings):
             self._seen(run)
         self._timers.start()
         self._dispatcher.start()
@@ -112,6 +123,7 @@ class Engine:
         await self.drain(0.0)
         await self._timers.stop()
         await self._executor.close()
+        await self._leavings.close()
         await self._store.close()
 
     async def submit(self, new: NewRun) -> Submission:
@@ -292,6 +304,7 @@ class Engine:
         self._dispatcher.seen(run)
         self._timers.seen(run)
         self._history.seen(run)
+        self._leavings.seen(run)
 
 
 def _remaining(run: RunState, elapsed_s: float) -> float | None:

@@ -1,6 +1,7 @@
 """From a data directory to a working engine and back: the one place that knows how the parts are put together."""
 
 import os
+import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import psutil
 
+from lodestream_server.engine.backoff import Dice
 from lodestream_server.engine.clock import Clock, SystemClock
 from lodestream_server.engine.datasets import Datasets
 from lodestream_server.engine.engine import Engine
@@ -31,6 +33,7 @@ async def open_engine(
     catalogue: Catalogue = BUILT_IN,
     clock: Clock | None = None,
     ids: Ids | None = None,
+    dice: Dice = random.random,
 ) -> AsyncIterator[Engine]:
     """A started engine over the directory; closed at the end, with whatever is still running handed back to the queue.
 
@@ -65,6 +68,7 @@ async def open_engine(
         settings=settings,
         clock=clock,
         ids=ids,
+        dice=dice,
     )
     try:
         await engine.start()

@@ -9,6 +9,7 @@ import logging
 from datetime import datetime
 
 from lodestream_server.engine.clock import Clock
+from lodestream_server.engine.leavings import Leavings
 from lodestream_server.executors.orphans import end_orphan
 from lodestream_server.runs.bodies import Body, Cancelled, Receipt, Requeued
 from lodestream_server.runs.state import RunState
@@ -21,14 +22,16 @@ from lodestream_server.store.store import Store
 log = logging.getLogger(__name__)
 
 
-async def recover(store: Store, clock: Clock) -> list[RunState]:
+async def recover(store: Store, clock: Clock, leavings: Leavings) -> list[RunState]:
     """Puts the store in order; every run that has not ended, oldest first."""
     store_files, known = store.files, await store.read(dataset_ids)
     await asyncio.to_thread(store_files.sweep, known)
     for run in await store.read(lambda db: unended(db, AT_WORK)):
         if run.pid is not None and await asyncio.to_thread(end_orphan, run.pid, store.id):
             log.warning("ended worker %d, which a server before this one left behind", run.pid)
-        await store.append(run.run_id, [Fact(_next(run, clock.now()), clock.now())], Guard(AT_WORK, run.epoch))
+        kept = await leavings.kept(run) if run.state is State.CANCELLING else []
+        facts = [Fact(body, clock.now()) for body in (*kept, _next(run, clock.now()))]
+        await store.append(run.run_id, facts, Guard(AT_WORK, run.epoch))
     return await store.read(lambda db: unended(db, [state for state in State if state not in AT_WORK]))
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from google.protobuf.message import Message
 
 from lodestream_server.engine.engine import Engine
+from lodestream_server.engine.leavings import PARTIAL_RESULTS
 from lodestream_server.engine.models import QueuePlace
 from lodestream_server.grpc_door.call import Call
 from lodestream_server.runs.shapes.common import artifact_url, completion
@@ -36,9 +37,6 @@ def one_effect(call: Call, request: Message, request_id: str) -> RequestId | Non
 
 
 async def kept_urls(engine: Engine, scope: Scope, run: RunState) -> list[str]:
-    """Where the files of the phases that a cancelled run keeps are."""
-    kept = set(run.receipt.phases_kept) if run.receipt else set[str]()
-    if not kept:
-        return []
+    """Where the zip of what a cancelled run keeps is."""
     artifacts = await engine.artifacts(scope, run.run_id)
-    return [artifact_url(run, artifact.artifact_id) for artifact in artifacts if artifact.phase in kept]
+    return [artifact_url(run, artifact.artifact_id) for artifact in artifacts if artifact.kind == PARTIAL_RESULTS]

@@ -63,6 +63,10 @@ class Files:
         """Removes the content; absent is fine."""
         shutil.rmtree(self.dataset(dataset_id).parent, ignore_errors=True)
 
+    def drop_run(self, run_id: str) -> None:
+        """Removes all files of a run; absent is fine."""
+        shutil.rmtree(self.run(run_id), ignore_errors=True)
+
     def sweep(self, known_datasets: Collection[str]) -> None:
         """Removes what a crash left behind: unfinished uploads, contents without a record."""
         for partial in (self.data_dir / "uploads").iterdir():

@@ -17,6 +17,7 @@ from lodestream_server.runs.events import Event
 from lodestream_server.runs.state import RunState
 from lodestream_server.store import appending, reading, schema
 from lodestream_server.store.appending import ANYHOW, Fact, Guard
+from lodestream_server.store.doomed import doom
 from lodestream_server.store.files import Files
 from lodestream_server.store.lock import DataDirLock
 from lodestream_server.store.readers import Query, Readers
@@ -196,10 +197,12 @@ def _everything(connection: sqlite3.Connection, after: int) -> tuple[Event, ...]
 
 
 def append_with_files(tx: Transaction, run_id: str, facts: Sequence[Fact], guard: Guard = ANYHOW) -> RunState:
-    """`appending.append`, and the artifacts among the events become known by their ids."""
+    """`appending.append`, and the artifacts among the events become known by their ids, or none of them any more."""
     run = appending.append(tx, run_id, facts, guard)
     scope = reading.Scope(run.tenant_id, run.project_id)
     for fact in facts:
         if isinstance(fact.body, ArtifactStored):
             add_artifact(tx, scope, run_id, fact.body, run.updated)
+    if run.receipt is not None and run.cancel is not None and not run.cancel.preserve:
+        doom(tx, run_id)
     return run

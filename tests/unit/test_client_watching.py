@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lodestream.client.calls import Caller
+from lodestream.client.patience import Gap, Patience
 from lodestream.client.problems import BrokenStream, ServerUnreachable
 from lodestream.client.settings import Settings
-from lodestream.client.watching import Gap, Patience, Watch, unseen
+from lodestream.client.watching import Watch, unseen
 from lodestream.errors import RunNotFound
 from lodestream.rich_status import to_trailers
 from lodestream.v1.common_pb2 import Bookmark, Done, Reset

@@ -1,6 +1,5 @@
 """`lodestream facade`: the REST door alone, in front of any server of the contract."""
 
-import asyncio
 import contextlib
 import json
 import os
@@ -64,6 +63,8 @@ def facade(
     Callers bring their own API keys, which travel on to the server. Without --target it is the one that the other
     commands use.
     """
+    import asyncio  # not at the top: the help of all commands needs no loop
+
     try:
         from lodestream.rest.settings import RestSettings
     except ImportError as error:
@@ -83,6 +84,8 @@ async def _serve(
     ready_file: Path | None,
 ) -> None:
     """Listens until a signal asks for the end; then streams end, answers under way are sent, and the channel closes."""
+    import asyncio
+
     from lodestream.client.channel import open_channel
     from lodestream.client.settings import load_settings
     from lodestream.rest.app import Facade

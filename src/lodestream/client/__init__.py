@@ -11,16 +11,17 @@ if TYPE_CHECKING:
     from lodestream.client.jobs import JobHandle
     from lodestream.client.operations import OperationHandle
     from lodestream.client.paging import Listing
+    from lodestream.client.patience import Patience
     from lodestream.client.settings import Settings, load_settings
     from lodestream.client.sync import SyncClient, SyncJobHandle, SyncListing, SyncOperationHandle, SyncWatch
-    from lodestream.client.watching import Patience, Watch
+    from lodestream.client.watching import Watch
 
 _HOMES = {
     "Client": "client",
     "JobHandle": "jobs",
     "Listing": "paging",
     "OperationHandle": "operations",
-    "Patience": "watching",
+    "Patience": "patience",
     "Settings": "settings",
     "SyncClient": "sync",
     "SyncJobHandle": "sync",

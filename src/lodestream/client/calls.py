@@ -24,8 +24,9 @@ RequestT = TypeVar("RequestT", contravariant=True)
 ResponseT = TypeVar("ResponseT", covariant=True)
 StubT = TypeVar("StubT")
 
-#: Waits before the further tries of a unary call, each with full jitter: at most about 3 s in all.
-RETRY_DELAYS_S: Final = (0.1, 0.3, 0.9, 1.8)
+#: Waits before the further tries of a unary call, each with full jitter: at most 1.3 s in all,
+#: long enough for a connection that broke, short enough for a person who waits for the answer that nobody is there.
+RETRY_DELAYS_S: Final = (0.1, 0.3, 0.9)
 
 
 class Unary(Protocol[RequestT, ResponseT]):

@@ -24,8 +24,8 @@ from lodestream.client.datasets import DatasetCalls
 from lodestream.client.jobs import JobCalls, JobHandle
 from lodestream.client.keys import KeyCalls
 from lodestream.client.operations import OperationCalls, OperationHandle
+from lodestream.client.patience import DEFAULT_PATIENCE, Patience
 from lodestream.client.settings import Settings, load_settings
-from lodestream.client.watching import DEFAULT_PATIENCE, Patience
 from lodestream.errors import RunNotFound
 
 StubT = TypeVar("StubT")

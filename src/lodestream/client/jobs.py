@@ -8,8 +8,9 @@ from lodestream.client import arguments
 from lodestream.client.calls import Caller
 from lodestream.client.datasets import parameters_with
 from lodestream.client.paging import Listing
+from lodestream.client.patience import Patience
 from lodestream.client.runs import Broken, RunHandle
-from lodestream.client.watching import Patience, Watch
+from lodestream.client.watching import Watch
 from lodestream.v1 import common_pb2
 from lodestream.v1.common_pb2 import RetryPolicy
 from lodestream.v1.dataset_pb2 import Dataset

@@ -13,7 +13,8 @@ from typing import Any, Generic, TypeVar
 
 from lodestream.client import arguments, transfers
 from lodestream.client.calls import Caller
-from lodestream.client.watching import DEFAULT_PATIENCE, Opener, Patience, Watch
+from lodestream.client.patience import DEFAULT_PATIENCE, Patience
+from lodestream.client.watching import Opener, Watch
 from lodestream.v1 import common_pb2, tracking_pb2
 from lodestream.v1.artifact_pb2 import Artifact, DownloadArtifactRequest, ListArtifactsRequest
 from lodestream.v1.artifact_pb2_grpc import ArtifactServiceStub

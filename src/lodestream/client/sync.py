@@ -18,8 +18,8 @@ from lodestream.client.blocking import LoopThread, SyncListing, SyncWatch, Twin,
 from lodestream.client.client import Client
 from lodestream.client.jobs import JobHandle
 from lodestream.client.operations import OperationHandle
+from lodestream.client.patience import DEFAULT_PATIENCE, Patience
 from lodestream.client.settings import Settings
-from lodestream.client.watching import DEFAULT_PATIENCE, Patience
 from lodestream.v1.job_pb2 import SubmitJobResponse
 from lodestream.v1.operation_pb2 import StartOperationResponse
 

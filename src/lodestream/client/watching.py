@@ -5,19 +5,17 @@ sequence numbers prove that nothing was lost or told twice. The server's stream 
 """
 
 import asyncio
-import random
-import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Final, Generic, Protocol, Self, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 from grpc.aio import EOF, AioRpcError
 
 from lodestream.client.calls import Caller
 from lodestream.client.failures import is_passing
-from lodestream.client.problems import BrokenStream, ServerUnreachable
+from lodestream.client.patience import DEFAULT_PATIENCE, Gap, Patience, Strain
+from lodestream.client.problems import ServerUnreachable
 from lodestream.v1.common_pb2 import Done
 
 
@@ -34,34 +32,6 @@ EventT = TypeVar("EventT", bound=Numbered)
 
 #: A resume token -> the started call.
 Opener = Callable[[str], Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How a watch behaves while nobody answers. All in seconds.
-
-    Waits between tries double from `first_delay_s` to `longest_delay_s`, with full jitter, so that a thousand watchers
-    of a server that restarts do not come back at once. `silence_s`: bookmarks come every 15 s, so three missing ones
-    mean a dead connection.
-    """
-
-    give_up_s: float = 120.0
-    first_delay_s: float = 0.1
-    longest_delay_s: float = 5.0
-    silence_s: float = 45.0
-
-    def delay_s(self, tries: int) -> float:
-        """The wait before try number `tries` + 1 in a row without news."""
-        return random.uniform(0.0, min(self.longest_delay_s, self.first_delay_s * 2.0 ** min(tries, 16)))
-
-
-DEFAULT_PATIENCE: Final = Patience()
-#: A gap that is still there after so many resumptions from the same token is in the server's log itself.
-GAPS_BEFORE_BROKEN: Final = 3
-
-
-class Gap(Exception):
-    """A frame skips a number that this kind of stream never skips."""
 
 
 def unseen(events: Iterable[EventT], last: int, holes: bool, from_one: bool) -> Sequence[EventT]:
@@ -147,7 +117,7 @@ class Watch(AsyncIterator[SnapshotT | EventT], Generic[SnapshotT, EventT]):
             self._call.cancel()
 
     async def _run(self) -> AsyncGenerator[Any, None]:
-        strain = _Strain(self._patience)
+        strain = Strain(self._patience)
         while self._is_open():
             strain.connected(self.sequence, self.token)
             self._call = call = self._opener(self.token)
@@ -212,7 +182,7 @@ class Watch(AsyncIterator[SnapshotT | EventT], Generic[SnapshotT, EventT]):
                     self.token = frame.resume_token or self.token
             yield None
 
-    async def _pause(self, strain: "_Strain", why: str) -> None:
+    async def _pause(self, strain: Strain, why: str) -> None:
         delay_s = strain.broken(self.sequence, self.token)
         if delay_s is None:
             target, patience = self._caller.settings.target, self._patience.give_up_s
@@ -221,40 +191,3 @@ class Watch(AsyncIterator[SnapshotT | EventT], Generic[SnapshotT, EventT]):
         if self._on_break is not None:
             self._on_break(why)
         await asyncio.sleep(delay_s)
-
-
-class _Strain:
-    """What a watch has been through since things last went well: decides how long to wait, and when to give up."""
-
-    def __init__(self, patience: Patience) -> None:
-        self._patience = patience
-        self._tries = 0
-        self._gaps: tuple[int, int] = (-1, 0)
-        self._start: tuple[int, str] = (0, "")
-        self._since = self._connected = time.monotonic()
-        self._alive = True
-
-    def connected(self, sequence: int, token: str) -> None:
-        """A connection is tried from this place."""
-        self._start, self._connected = (sequence, token), time.monotonic()
-
-    def heard(self) -> None:
-        """A frame came."""
-        self._alive = True
-
-    def gap(self, gap: Gap, sequence: int) -> None:
-        """A number was skipped after `sequence`. Raises BrokenStream when the server does so again and again."""
-        place, count = self._gaps
-        self._gaps = (sequence, count + 1 if place == sequence else 1)
-        if self._gaps[1] >= GAPS_BEFORE_BROKEN:
-            raise BrokenStream(f"The server left out events: {gap}.") from None
-
-    def broken(self, sequence: int, token: str) -> float | None:
-        """The connection is gone: the wait before the next one, or None when it is time to give up."""
-        now = time.monotonic()
-        lasted = self._alive and now - self._connected > self._patience.longest_delay_s
-        if self._alive:
-            self._since = now
-        self._tries = 0 if lasted or (sequence, token) != self._start else self._tries + 1
-        self._alive = False
-        return None if now - self._since > self._patience.give_up_s else self._patience.delay_s(self._tries)

@@ -82,7 +82,7 @@ class Served:
             "LODESTREAM_PROJECT": PROJECT,
             "XDG_CONFIG_HOME": str(self.folder / "config"),
             "COLUMNS": "200",
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": _search_path(),
         }
 
     @property
@@ -102,7 +102,7 @@ class Served:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=own | {"PYTHONPATH": str(ROOT)},
+                env=own | {"PYTHONPATH": _search_path()},
                 start_new_session=True,
             )
         self._await(ready)
@@ -167,6 +167,11 @@ def served(folder: Path, *options: str, wrapper: Sequence[str] = ()) -> Iterator
         server.kill()
         raise
     assert server.stop() == 0
+
+
+def _search_path() -> str:
+    """Lets other processes import the helpers of the tests."""
+    return os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
 
 
 def _free_port() -> int:

@@ -88,7 +88,6 @@ async def test_memory_stays_constant_whatever_the_size(as_form):
         ([("datasetName", b"Log", None), ("caseColumn", b"x", None), ("file", LOG, "a.csv")], "caseIdColumn"),
         ([("datasetName", b"a", None), ("datasetName", b"b", None), ("file", LOG, "a.csv")], "twice"),
         ([("datasetName", b"a", None), ("file", LOG, "a.csv"), ("file", LOG, "a.csv")], "twice"),
-        ([("datasetName", b"a", None), ("file", LOG, "a.csv"), ("encoding", b"x", None)], "before the file"),
         ([("datasetName", b"\xff", None), ("file", LOG, "a.csv")], "not UTF-8"),
         ([("datasetName", b"x" * 70_000, None)], "65536 bytes"),
     ],

@@ -20,7 +20,7 @@ IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
     "description": "One effect for many sends: the same key with the same body gives the first answer again.",
-    "schema": {"type": "string", "maxLength": 200},
+    "schema": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "[!-~]"},
 }
 ACCEPT_LANGUAGE = {
     "name": "Accept-Language",

@@ -74,6 +74,8 @@ class Schemas:
         schema = self._limited(field, self._value(field, use), use)
         if (use.incoming and not rule(field).required) or rule(field).null_when_absent:
             schema = {**_open(schema), "nullable": True}
+            if "enum" in schema:
+                schema["enum"] = [*schema["enum"], None]  # an enum lists everything that it allows
         return self.described(schema, field.full_name)
 
     def parameter(self, field: FieldDescriptor) -> Schema:

@@ -17,15 +17,6 @@ _RANGE = {
     "description": "One range of bytes, such as `bytes=0-1023`.",
     "schema": {"type": "string"},
 }
-_SIGNED = [
-    {
-        "name": name,
-        "in": "query",
-        "description": f"{what} of a download link, as results print it; then no key is needed.",
-        "schema": {"type": "string", "maxLength": 100},
-    }
-    for name, what in (("expires", "Time of expiry"), ("signature", "Signature"))
-]
 
 
 def upload(schemas: Schemas, method: MethodDescriptor) -> Schema:
@@ -53,9 +44,12 @@ def upload(schemas: Schemas, method: MethodDescriptor) -> Schema:
 
 
 def download(schemas: Schemas, method: MethodDescriptor) -> Schema:
-    """A server stream `{information, chunk}`: the bytes, or one range of them."""
+    """A server stream `{information, chunk}`: the bytes, or one range of them.
+
+    What a signed link carries in its query is not described: links are used as they were given.
+    """
     in_path = path_names(http_rule(method)[1])
-    document = _begun(schemas, method, [*_path(schemas, method.input_type, in_path), *_SIGNED, _RANGE])
+    document = _begun(schemas, method, [*_path(schemas, method.input_type, in_path), _RANGE])
     content = {"application/octet-stream": {"schema": _BINARY}, "*/*": {"schema": _BINARY}}
     answers = {
         "200": {"description": "The file.", "content": content},

@@ -42,7 +42,7 @@ class Facade:
         self._shared = Shared(settings, links)
         calls = rpcs(channel)
         own: dict[str, Handler] = {
-            "UploadDataset": Uploads(calls["UploadDataset"]),
+            "UploadDataset": Uploads(calls["UploadDataset"], settings.spool_dir),
             "DownloadArtifact": Downloads(calls["DownloadArtifact"], self._shared, time.time),
         }
         inner: ASGIApp = Pages(_connexion(ByName(calls, self._shared, own)), text(), channel)

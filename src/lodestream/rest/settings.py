@@ -29,6 +29,8 @@ class RestSettings:
     link_key: bytes | None = None
     link_ttl_s: float = 3600.0
     public_url: str = ""
+    # Where the files of forms wait; the system's folder for temporary files when it is not said.
+    spool_dir: str | None = None
 
 
 @dataclass(slots=True)

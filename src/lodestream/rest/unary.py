@@ -13,6 +13,7 @@ from lodestream.rest.answers import Answer, Headers, Sendable, revalidated
 from lodestream.rest.asked import Asked
 from lodestream.rest.live import Live
 from lodestream.rest.negotiation import EVENTS, TEXT
+from lodestream.rest.problems import invalid
 from lodestream.rest.raw_logs import as_text, wants_text
 from lodestream.rest.rpcs import Rpc
 from lodestream.rest.settings import Shared
@@ -20,6 +21,8 @@ from lodestream.wire import to_json
 from lodestream.wire.fields import descriptor_of
 
 _VARY = (b"vary", b"accept, accept-language, authorization")
+#: As the contract's resume tokens.
+_LONGEST_TOKEN = 500
 #: How a poller is told to wait: while a run goes on, its progress is renewed at most twice a second.
 _POLL_AFTER = (b"retry-after", b"2")
 _ENDED = ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "TIMED_OUT", "EXPIRED", "DISABLED", "ACTIVE", "DELIVERED")
@@ -39,6 +42,8 @@ class Unary:
 
     async def __call__(self, asked: Asked) -> Sendable:
         """Raises Refused and Refusal for what cannot be answered."""
+        if self._live and len(asked.header(b"last-event-id")) > _LONGEST_TOKEN:
+            raise invalid("/Last-Event-ID", f"has more than {_LONGEST_TOKEN} characters", location="header")
         replay = self._replays and reading.take_flag(asked, "replay")
         message = reading.message(self._rpc, asked, with_body=self._with_body)
         try:

@@ -1,23 +1,25 @@
 """Uploads: a body of any size goes straight into the UploadDataset stream, a chunk at a time.
 
-octet-stream carries the file and the query what is to be said about it; multipart carries both. A multipart body that
-brings the file before the dataset's name waits on disk until the rest has come, so memory stays constant either way.
+octet-stream carries the file, the query what is to be said about it: that goes straight through. A form carries both in
+any order, so its file waits on disk until the rest has come. Memory stays constant either way.
 """
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import tempfile
 from collections.abc import AsyncIterator
 from typing import IO, Any, Final
 
 from grpc import aio
 
+from lodestream.errors import DiskFull
 from lodestream.rest import reading, rpc_errors
 from lodestream.rest.answers import CLOSE, Answer
 from lodestream.rest.asked import Asked
 from lodestream.rest.multipart import Field, FileBegun, Form
-from lodestream.rest.problems import Refusal, invalid, refusal_of_fields
+from lodestream.rest.problems import Refusal, invalid, refusal_of, refusal_of_fields
 from lodestream.rest.rpcs import Rpc
 from lodestream.v1.dataset_pb2 import UploadDatasetRequest
 from lodestream.wire import Refused, check, from_params, to_json
@@ -28,14 +30,14 @@ CHUNK_BYTES: Final = 256 * 1024
 SILENCE_S: Final = 60.0
 #: Above it a file that waits for its fields goes to disk.
 _IN_MEMORY_BYTES: Final = 1024 * 1024
-_NAME: Final = "datasetName"
 
 
 class Uploads:
     """Answers POST …/datasets."""
 
-    def __init__(self, rpc: Rpc) -> None:
+    def __init__(self, rpc: Rpc, spool_dir: str | None = None) -> None:
         self._rpc = rpc
+        self._spool_dir = spool_dir
 
     async def __call__(self, asked: Asked) -> Answer:
         """Raises Refused for what is said about the file, Refusal for the rest."""
@@ -45,7 +47,7 @@ class Uploads:
             answer = await call
         except (aio.AioRpcError, asyncio.InvalidStateError) as error:
             raise await self._refusal(error, call, asked) from None
-        except (Refusal, Refused) as refused:
+        except (Refusal, Refused, DiskFull) as refused:
             raise _closing(refused, asked) from None
         finally:
             call.cancel()
@@ -54,7 +56,7 @@ class Uploads:
 
     async def _send(self, asked: Asked, call: Any) -> bool:
         """Sends everything; False when the server had its answer before the end."""
-        stream = _octets(asked) if not _is_multipart(asked) else _parts(asked)
+        stream = _parts(asked, self._spool_dir) if _is_multipart(asked) else _octets(asked)
         buffer = bytearray()
         async for part in stream:
             if isinstance(part, UploadDatasetRequest.Header):
@@ -86,9 +88,15 @@ class Uploads:
         return _closing(refused, asked) if refused else error
 
 
-def _closing(refused: Refusal | Refused, asked: Asked) -> Refusal:
+def _closing(refused: Refusal | Refused | DiskFull, asked: Asked) -> Refusal:
     """The refusal, saying that the connection ends when the rest of the body was not read."""
-    told = refused if isinstance(refused, Refusal) else refusal_of_fields(refused)
+    match refused:
+        case Refusal():
+            told = refused
+        case Refused():
+            told = refusal_of_fields(refused)
+        case DiskFull():
+            told = refusal_of(refused)
     if not asked.body_is_read:
         told.headers.append(CLOSE)
     return told
@@ -107,49 +115,43 @@ async def _octets(asked: Asked) -> AsyncIterator[UploadDatasetRequest.Header | b
         yield chunk
 
 
-async def _parts(asked: Asked) -> AsyncIterator[UploadDatasetRequest.Header | bytes]:
-    """The header as soon as the file can begin, then the file."""
+async def _parts(asked: Asked, spool_dir: str | None) -> AsyncIterator[UploadDatasetRequest.Header | bytes]:
+    """The header and the file of a form. Its parts may come in any order, and the header goes first."""
     form = Form(asked.header(b"content-type"))
     fields: dict[str, str] = {}
     file_name: str | None = None
-    begun = False
-    with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as waiting:
+    with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES, dir=spool_dir) as waiting:
         async for data in _body(asked):
             for piece in form.feed(data):
                 match piece:
                     case Field():
-                        _take(fields, piece, begun)
+                        if piece.name in fields:
+                            raise invalid(f"/{piece.name}", "is given twice", "send it once")
+                        fields[piece.name] = piece.text
                     case FileBegun():
                         if file_name is not None:
                             raise invalid("/file", "is given twice", "send one file")
                         file_name = piece.file_name
-                        if begun := _NAME in fields:
-                            yield _header(asked, fields, file_name)
-                    case bytes() if begun:
-                        yield piece
                     case bytes():
-                        await asyncio.to_thread(waiting.write, piece)
+                        await asyncio.to_thread(_keep, waiting, piece)
         form.finish()
         if file_name is None:
             raise invalid("/file", "is required", "send the event log as the part named file")
-        if not begun:
-            yield _header(asked, fields, file_name)
-            async for chunk in _reread(waiting):
-                yield chunk
+        yield _header(asked, fields, file_name)
+        waiting.seek(0)
+        while chunk := await asyncio.to_thread(waiting.read, CHUNK_BYTES):
+            yield chunk
 
 
-def _take(fields: dict[str, str], piece: Field, begun: bool) -> None:
-    if piece.name in fields:
-        raise invalid(f"/{piece.name}", "is given twice", "send it once")
-    if begun:
-        raise invalid(f"/{piece.name}", "comes after the file", f"send every field, or {_NAME}, before the file")
-    fields[piece.name] = piece.text
-
-
-async def _reread(waiting: IO[bytes]) -> AsyncIterator[bytes]:
-    waiting.seek(0)
-    while chunk := await asyncio.to_thread(waiting.read, CHUNK_BYTES):
-        yield chunk
+def _keep(waiting: IO[bytes], piece: bytes) -> None:
+    try:
+        waiting.write(piece)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFull(
+                "No space is left for the upload; send it as application/octet-stream, which needs none."
+            ) from None
+        raise
 
 
 def _header(asked: Asked, fields: dict[str, str], file_name: str) -> UploadDatasetRequest.Header:

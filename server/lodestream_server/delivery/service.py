@@ -41,6 +41,7 @@ class Service:
         self._live: dict[int, Live] = {}
         self._sleeping: dict[str, list[Live]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._closed = False
 
     async def start(self) -> None:
         """Takes up whatever was in service, and begins to find."""
@@ -54,6 +55,7 @@ class Service:
 
     async def close(self) -> None:
         """Stops at once; attempts under way are made again after the next start."""
+        self._closed = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -86,7 +88,10 @@ class Service:
                 asleep.remove(live)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Runs beside the others until it ends or the service closes."""
+        """Runs beside the others until it ends or the service closes; not at all once it has."""
+        if self._closed:
+            work.close()
+            return
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -1,0 +1,87 @@
+"""A small round of the proof in tests/acceptance: kills of the sender, a receiver that fails, nothing lost."""
+
+from lodestream_server.delivery import attempt_log, rows
+from lodestream_server.delivery.attempts import Attempt, DisablingRule, record
+
+from tests.integration.delivery_chaos import survive
+from tests.integration.delivery_world import CLOCK, SCOPE, delivering, receiving, webhook, whole_run
+
+
+async def test_every_event_arrives_though_the_sender_dies_and_the_receiver_fails(tmp_path):
+    """In order, signed, with the same id and body however often it is sent."""
+    figures = await survive(tmp_path, runs=20, kills=4, seed=7, seconds=60)
+    assert figures.arrived == figures.events == 200
+    assert figures.requests > figures.arrived
+
+
+async def test_what_happened_while_nobody_served_is_told_after_the_next_start(tmp_path):
+    """The cursor says from where."""
+    async with receiving() as receiver:
+        async with delivering(tmp_path) as world:
+            await world.delivery.webhooks.register(SCOPE, webhook(receiver.url(), "operation.completed"))
+            await whole_run(world.store, "op-1")
+            await receiver.until(lambda r: len(r.got) == 1)
+            await world.delivery.close()
+            await whole_run(world.store, "op-2")
+        async with delivering(tmp_path):
+            await receiver.until(lambda r: r.got[-1].said["operationId"] == "op-2")
+    # The first may come twice: it was closed before the answer could be written down.
+    assert list(dict.fromkeys(one.said["operationId"] for one in receiver.got)) == ["op-1", "op-2"]
+    assert len({one.id for one in receiver.got}) == 2
+
+
+async def test_a_wait_goes_on_after_a_restart_with_the_attempts_already_made(tmp_path):
+    """At least one was written down before the restart, and counts; it stays one delivery."""
+    ready: list[bool] = []
+    async with receiving(lambda _: 200 if ready else 500) as receiver:
+        async with delivering(tmp_path) as world:
+            hook = await world.delivery.webhooks.register(SCOPE, webhook(receiver.url(), "operation.completed"))
+            await whole_run(world.store, "op-1")
+            await receiver.until(lambda r: len(r.got) >= 2)
+        ready.append(True)
+        async with delivering(tmp_path) as world:
+            await receiver.until(lambda r: bool(r.taken))
+            found = None
+            while found is None or found.standing != "DELIVERED":
+                found = await world.store.read(lambda db: attempt_log.find(db, hook.number, receiver.got[0].id))
+    assert found.newest.ordinal >= 2
+    assert len({one.id for one in receiver.got}) == 1
+
+
+async def test_what_was_asked_for_again_is_sent_after_a_restart(tmp_path):
+    """The asking is durable; so is what it answered."""
+    async with receiving() as receiver:
+        async with delivering(tmp_path) as world:
+            hooks = world.delivery.webhooks
+            hook = await hooks.register(SCOPE, webhook(receiver.url(), "operation.completed"))
+            await whole_run(world.store, "op-1")
+            await receiver.until(lambda r: len(r.got) == 1)
+            found = None
+            while found is None:
+                found = await world.store.read(lambda db: attempt_log.find(db, hook.number, receiver.got[0].id))
+            await world.delivery.close()
+            await hooks.redeliver(SCOPE, hook.endpoint_id, receiver.got[0].id)
+        async with delivering(tmp_path):
+            await receiver.until(lambda r: len(r.got) >= 2)
+    assert receiver.got[0].id == receiver.got[1].id
+
+
+async def test_pruning_takes_what_is_settled_and_old_and_nothing_else(tmp_path):
+    """An open delivery keeps its attempts."""
+    async with receiving() as receiver, delivering(tmp_path) as world:
+        hook = await world.delivery.webhooks.register(SCOPE, webhook(receiver.url(), "operation.completed"))
+        await whole_run(world.store, "op-1")
+        await receiver.until(lambda r: len(r.got) == 1)
+        done = None
+        while done is None:
+            done = await world.store.read(lambda db: attempt_log.find(db, hook.number, receiver.got[0].id))
+        now = CLOCK.now()
+        open_ = Attempt("dlv-open", "op-1", 1, 1, "operation.completed", 1, now, now, "retry", 500)
+        await world.store.write(lambda tx: record(tx, hook.number, open_, None, DisablingRule(9, 9.0)))
+        assert await world.store.write(lambda tx: attempt_log.prune(tx, now)) <= 1
+        later = CLOCK.now()
+        await world.store.write(lambda tx: rows.move(tx, hook.number, world.store.position))
+        await world.store.write(lambda tx: attempt_log.prune(tx, later))
+        left = await world.store.read(lambda db: attempt_log.unsettled(db, hook.number))
+        assert await world.store.read(lambda db: attempt_log.find(db, hook.number, receiver.got[0].id)) is None
+    assert [one.delivery_id for one in left] == ["dlv-open"]

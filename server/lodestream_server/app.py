@@ -7,6 +7,7 @@ all down in order.
 import asyncio
 import logging
 import signal
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -151,7 +152,7 @@ async def serve(settings: ServerSettings, ready_file: Path | None = None) -> Non
     """
     stop, hurry = asyncio.Event(), asyncio.Event()
     _own_the_signals(stop, hurry)
-    _forget(ready_file)
+    _forget_stale(ready_file)
     async with running(settings) as server:
         if ready_file is not None:
             write_private(ready_file, orjson.dumps(ready(server)).decode() + "\n")
@@ -185,6 +186,20 @@ async def _drain(engine: Engine, grace_s: float, hurry: asyncio.Event) -> None:
     for task in (drained, hurried):
         task.cancel()
     await asyncio.gather(drained, hurried, return_exceptions=True)
+
+
+def _forget_stale(ready_file: Path | None) -> None:
+    """Removes what a server that was killed left behind, so that nobody waits for a ready file and finds an old one.
+
+    A server that answers keeps its file: this one may be about to learn that the data directory is in use.
+    """
+    if ready_file is None or not ready_file.exists():
+        return
+    try:
+        host, _, port = str(orjson.loads(ready_file.read_bytes())["grpc"]).rpartition(":")
+        socket.create_connection((host.strip("[]"), int(port)), timeout=0.5).close()
+    except (OSError, ValueError, KeyError, TypeError):
+        _forget(ready_file)
 
 
 def _forget(ready_file: Path | None) -> None:

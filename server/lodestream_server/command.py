@@ -5,6 +5,7 @@ Imports no server before the command runs: `lodestream --help` stays quick.
 """
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -77,11 +78,17 @@ def serve(
     log_level: Annotated[str | None, typer.Option(help="DEBUG, INFO (when left out), WARNING or ERROR.")] = None,
 ) -> None:
     """Run the server until SIGTERM or Ctrl-C."""
-    given = {key: value for key, value in locals().items() if value not in (None, False) and key != "ready_file"}
+    given = {
+        key: value
+        for key, value in locals().items()
+        if value is not None and value is not False and key != "ready_file"
+    }
     raise typer.Exit(_serve(given, ready_file))
 
 
 def _serve(given: dict[str, Any], ready_file: Path | None) -> int:
+    # The log is JSON lines; gRPC's own lines on stderr say again, in other words, what we report.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     from pydantic import ValidationError
 
     from lodestream.errors import LodestreamError

@@ -33,7 +33,7 @@ class ServerSettings(BaseSettings):
     #: Scheme and host in download links, where a proxy stands in front.
     rest_public_url: str = ""
     #: How long download links are good.
-    rest_link_s: float = Field(3600.0, gt=0)
+    rest_link_s: float = Field(default=3600.0, gt=0)
     #: JSON web tokens beside API keys: who issues them for whom, and the address or file of public keys, or a file with
     #: the shared key.
     jwt_issuer: str | None = None
@@ -53,32 +53,32 @@ class ServerSettings(BaseSettings):
     #: Runs at work at once.
     seats: int = Field(default_factory=seats_of_this_machine, ge=1, le=256)
     #: Memory of a run that does not say; 0: the machine's, shared between the seats.
-    run_memory_bytes: int = Field(0, ge=0)
-    largest_upload_bytes: int = Field(20 * 10**9, ge=1)
+    run_memory_bytes: int = Field(default=0, ge=0)
+    largest_upload_bytes: int = Field(default=20 * 10**9, ge=1)
     #: From the flag to SIGKILL when a run is cancelled.
-    cancel_grace_s: float = Field(5.0, ge=0)
+    cancel_grace_s: float = Field(default=5.0, ge=0)
     #: Silence after which a worker counts as hung.
-    lease_s: float = Field(15.0, gt=0)
+    lease_s: float = Field(default=15.0, gt=0)
     #: How long running work may go on once the server is asked to stop; the rest goes back to the queue.
-    drain_s: float = Field(10.0, ge=0)
+    drain_s: float = Field(default=10.0, ge=0)
     #: Name of this machine in answers.
     node: str = "worker-node"
     #: US dollars; without both there are no costs in answers.
-    price_cpu_hour: float | None = Field(None, ge=0)
-    price_gb_hour: float | None = Field(None, ge=0)
+    price_cpu_hour: float | None = Field(default=None, ge=0)
+    price_gb_hour: float | None = Field(default=None, ge=0)
 
     #: Longest silence of a stream.
-    bookmark_s: float = Field(15.0, gt=0, le=15.0)
+    bookmark_s: float = Field(default=15.0, gt=0, le=15.0)
     #: Streams end at about this age (up to a tenth earlier) and are taken up again by their readers: a stream whose
     #: reader vanished without a word would otherwise stay for ever.
-    stream_age_s: float = Field(1800.0, gt=0)
-    largest_message_bytes: int = Field(64 * _MIB, ge=_MIB)
+    stream_age_s: float = Field(default=1800.0, gt=0)
+    largest_message_bytes: int = Field(default=64 * _MIB, ge=_MIB)
     #: Calls under way on one connection; further ones wait on the caller's side.
-    streams_per_connection: int = Field(10_000, ge=1)
+    streams_per_connection: int = Field(default=10_000, ge=1)
     #: Calls that have arrived and are not yet taken up. grpc.aio answers CANCELLED beyond 1,000 unless told otherwise.
-    pending_calls: int = Field(100_000, ge=1)
-    keepalive_s: float = Field(30.0, ge=1)
-    keepalive_timeout_s: float = Field(10.0, ge=1)
+    pending_calls: int = Field(default=100_000, ge=1)
+    keepalive_s: float = Field(default=30.0, ge=1)
+    keepalive_timeout_s: float = Field(default=10.0, ge=1)
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 

@@ -5,6 +5,7 @@ health and reflection, many streams at once. Uses pytest-grpc's protocol, with i
 import asyncio
 import logging
 from datetime import UTC, datetime
+from typing import Any
 
 import grpc
 import pytest
@@ -202,7 +203,7 @@ async def test_bytes_that_are_no_message_are_malformed(whole):
 
 async def test_health_needs_no_key(whole):
     """Load balancers have none."""
-    stub = health_pb2_grpc.HealthStub(whole.channel)
+    stub: Any = health_pb2_grpc.HealthStub(whole.channel)
     for service in ("", *SERVICES):
         answer = await stub.Check(health_pb2.HealthCheckRequest(service=service))
         assert answer.status == health_pb2.HealthCheckResponse.SERVING
@@ -210,7 +211,7 @@ async def test_health_needs_no_key(whole):
 
 async def listed(channel, metadata=()):
     """The services that reflection lists."""
-    stub = reflection_pb2_grpc.ServerReflectionStub(channel)
+    stub: Any = reflection_pb2_grpc.ServerReflectionStub(channel)
     call = stub.ServerReflectionInfo(
         iter([reflection_pb2.ServerReflectionRequest(list_services="")]), metadata=metadata
     )

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from typing import Any
 
 import grpc
 import pytest
@@ -15,7 +16,7 @@ from lodestream.v1.queue_pb2_grpc import QueueServiceStub
 from tests.contract.workloads import CATALOGUE
 from tests.support.server import PROJECT, TENANT, running_server
 
-SCOPE = {"tenant_id": TENANT, "project_id": PROJECT}
+SCOPE: dict[str, Any] = {"tenant_id": TENANT, "project_id": PROJECT}
 
 
 class Watched:
@@ -77,7 +78,8 @@ async def test_a_watcher_that_breaks_off_a_hundred_times_misses_nothing(tmp_path
     chance = random.Random(7)
     async with running_server(tmp_path / "data", catalogue=CATALOGUE) as server:
         job = await Watched.start(server, records=400)
-        seen, token, breaks, ended = [], "", 0, 0
+        seen: list[Any] = []
+        token, breaks, ended = "", 0, 0
         while not ended:
             stream = job.frames(token, replay=True)
             async for frame in stream:
@@ -131,7 +133,7 @@ async def test_a_token_of_another_store_starts_over(tmp_path):
 
 async def test_old_streams_end_without_done_and_lose_nothing(tmp_path, gate):
     """So that a reader who vanished does not hold one for ever; the others come back."""
-    aged = {"stream_age_s": 0.2, "bookmark_s": 0.1}
+    aged: dict[str, Any] = {"stream_age_s": 0.2, "bookmark_s": 0.1}
     async with running_server(tmp_path / "data", catalogue=CATALOGUE, seats=1, **aged) as server:
         job = await (await waiting(server, gate)).at_work()
         frames = [frame async for frame in job.frames()]
@@ -197,10 +199,10 @@ async def test_the_queue_is_watched_as_it_moves(tmp_path, gate):
     async with running_server(tmp_path / "data", catalogue=CATALOGUE, seats=1) as server:
         await (await waiting(server, gate)).at_work()
         request = queue_pb2.WatchQueueRequest(request=queue_pb2.GetQueueRequest(**SCOPE))
-        stream = QueueServiceStub(server.channel).WatchQueue(request, metadata=server.metadata)
+        stream: Any = QueueServiceStub(server.channel).WatchQueue(request, metadata=server.metadata)
         assert not (await stream.read()).snapshot.queued_jobs
         await Watched.start(server)
-        lengths = []
+        lengths: list[int] = []
         while not lengths or lengths[-1] != 1:
             lengths.append(len((await stream.read()).snapshot.queued_jobs))
         gate.touch()

@@ -1,6 +1,7 @@
 """The gRPC server itself: options, TLS, address. Plain text stays on this machine."""
 
 import ipaddress
+import ssl
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,11 @@ def _credentials(settings: ServerSettings) -> grpc.ServerCredentials:
     if settings.tls_certificate is None or settings.tls_key is None:
         raise CannotListen("TLS takes both --tls-certificate FILE and --tls-key FILE.")
     pair = _read(settings.tls_key, "--tls-key"), _read(settings.tls_certificate, "--tls-certificate")
+    try:
+        # grpc takes anything here and fails at the first handshake, in every caller's face.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.tls_certificate, settings.tls_key)
+    except ssl.SSLError:
+        raise CannotListen("--tls-certificate and --tls-key are no PEM certificate with its key.") from None
     authorities = _read(settings.tls_client_ca, "--tls-client-ca") if settings.tls_client_ca else None
     return grpc.ssl_server_credentials([pair], authorities, require_client_auth=authorities is not None)
 

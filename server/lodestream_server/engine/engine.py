@@ -9,10 +9,8 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import orjson
-
-from lodestream.errors import ArtifactNotFound, RunNotFound, ServerDraining, UnknownDataset
-from lodestream_server.engine import estimates, intake
+from lodestream.errors import ArtifactNotFound, RunNotFound
+from lodestream_server.engine import estimates
 from lodestream_server.engine.aftermath import Aftermath
 from lodestream_server.engine.allocation import MachineSize
 from lodestream_server.engine.assignments import Assignments
@@ -22,13 +20,15 @@ from lodestream_server.engine.clock import Clock
 from lodestream_server.engine.datasets import Datasets
 from lodestream_server.engine.dispatcher import Dispatcher
 from lodestream_server.engine.history import History
-from lodestream_server.engine.ids import Ids, run_prefix
+from lodestream_server.engine.ids import Ids
 from lodestream_server.engine.keys import Keys
 from lodestream_server.engine.leavings import Leavings
 from lodestream_server.engine.models import CancelOrder, EngineSettings, NewRun, QueuePlace, Submission
 from lodestream_server.engine.queue import Waiting, expected_starts
 from lodestream_server.engine.queue_desk import QueueDesk
 from lodestream_server.engine.recovery import recover
+from lodestream_server.engine.retrying import Retrying
+from lodestream_server.engine.submitting import Submitting
 from lodestream_server.engine.timers import Timers
 from lodestream_server.executors.port import Executor
 from lodestream_server.runs.bodies import Json, PhaseCompleted
@@ -36,13 +36,10 @@ from lodestream_server.runs.events import Event
 from lodestream_server.runs.state import RunState
 from lodestream_server.runs.states import RunKind, State
 from lodestream_server.store import reading
-from lodestream_server.store.appending import Fact, begin, current
 from lodestream_server.store.paging import Page, PageRequest
 from lodestream_server.store.reading import RunFilter, Scope
-from lodestream_server.store.records import Artifact, artifacts_of, find_artifact, find_dataset
-from lodestream_server.store.requests import remember, remembered
+from lodestream_server.store.records import Artifact, artifacts_of, find_artifact
 from lodestream_server.store.store import Store
-from lodestream_server.store.writer import Transaction
 from lodestream_server.workloads.catalogue import Catalogue
 
 
@@ -78,6 +75,9 @@ class Engine:
         self._dispatcher = Dispatcher(store, executor, assignments, clock, ids, settings, machine, aftermath)
         self._canceller = Canceller(store, self._dispatcher, clock, self._leavings, settings.queue_limit_s)
         self._timers = Timers(clock, self._canceller.due, settings.queue_limit_s)
+        self._submitting = Submitting(store, catalogue, self._history, machine, clock, ids)
+        #: Tries ended runs again, as new ones.
+        self.retrying = Retrying(store, catalogue, self._submitting, self._leavings, self.submission)
         #: Steers the queue: pause, resume, purge, reprioritise, explain.
         self.desk = QueueDesk(store, self._dispatcher, self._canceller, clock)
         self._draining = False
@@ -115,7 +115,7 @@ class Engine:
 
     async def drain(self, grace_s: float = 30.0) -> None:
         """Takes nothing new, lets running work end for `grace_s`, hands the rest back without costing it an attempt."""
-        self._draining = True
+        self._draining = self._submitting.draining = True
         await self._dispatcher.drain(grace_s)
 
     async def close(self) -> None:
@@ -131,31 +131,8 @@ class Engine:
 
         Raises InvalidField, NotBuilt, UnknownDataset, IdempotencyKeyReused, ServerDraining, DiskFull, StoreUnavailable.
         """
-        if self._draining:
-            raise ServerDraining(retry_after_s=self._settings.grace_s)
-        spec = self._catalogue.find(new.kind, new.type)
-        intake.check(new, spec)
-        history = await self._history.of(new.type)
-        now = self._clock.now()
-        run_id = self._ids.new(now, run_prefix(new.kind))
-
-        def job(tx: Transaction) -> tuple[RunState, bool]:
-            if new.request and (known := remembered(tx, new.request)) is not None:
-                return current(tx, orjson.loads(known)), True
-            dataset = None
-            if (dataset_id := intake.dataset_id(new)) is not None:
-                dataset = find_dataset(tx.connection, new.scope, dataset_id)
-                if dataset is None:
-                    raise UnknownDataset(f"parameters.datasetId: there is no dataset {dataset_id} in this project.")
-            estimate = estimates.duration(history, dataset.size_bytes if dataset else None)
-            bodies = intake.first_bodies(new, spec, dataset, self._dispatcher.machine, estimate, now)
-            run = begin(tx, run_id, [Fact(body, now) for body in bodies])
-            if new.request:
-                remember(tx, new.request, orjson.dumps(run_id), now)
-            return run, False
-
-        run, repeated = await self._store.write(job)
-        return self._submission(run, repeated)
+        run, repeated = await self._submitting.submit(new)
+        return self.submission(run, repeated)
 
     async def get(self, scope: Scope, run_id: str, kind: RunKind | None = None) -> RunState:
         """The run as last committed. Raises RunNotFound, also for another project's or kind's."""
@@ -280,7 +257,8 @@ class Engine:
         """How many runs can be at work at once."""
         return self._dispatcher.seats
 
-    def _submission(self, run: RunState, repeated: bool) -> Submission:
+    def submission(self, run: RunState, repeated: bool = False) -> Submission:
+        """What there is to say of a run that was just accepted."""
         ahead = self._dispatcher.ahead(run.run_id)
         start = run.scheduled_at if run.state is State.SCHEDULED else None
         if ahead is not None:

@@ -10,7 +10,7 @@ from lodestream.errors import InvalidField, Violation
 from lodestream_server.engine import allocation
 from lodestream_server.engine.allocation import MachineSize
 from lodestream_server.engine.models import NewRun
-from lodestream_server.runs.bodies import Allocated, Body, PhasePlan, Queued, Range, Scheduled, Submitted
+from lodestream_server.runs.bodies import Allocated, Blocked, Body, PhasePlan, Queued, Range, Scheduled, Submitted
 from lodestream_server.runs.states import RunKind
 from lodestream_server.store.records import Dataset
 from lodestream_server.workloads.catalogue import WorkloadSpec
@@ -23,6 +23,8 @@ LARGEST_PARAMETERS = 64 * 1024
 def check(new: NewRun, spec: WorkloadSpec) -> None:
     """Raises InvalidField with every field at fault."""
     found = violations(spec.parameters, new.parameters)
+    if new.dependencies:  # what they leave is the dataset
+        found = [one for one in found if one != Violation("parameters.datasetId", "is required")]
     if new.timeout_s is not None and new.timeout_s <= 0:
         found.append(Violation("timeout", "must be more than 0"))
     for name, value in (("parameters", new.parameters), ("extras", new.extras)):
@@ -47,8 +49,8 @@ def first_bodies(
     now: datetime,
 ) -> Sequence[Body]:
     """Submitted, what it gets where that is less than it asked for, and what the run waits for first."""
-    asked = allocation.asked(new.parameters, spec.cpu_units, spec.memory_bytes, machine)
-    granted = allocation.granted(asked, machine)
+    asked = new.resources or allocation.asked(new.parameters, spec.cpu_units, spec.memory_bytes, machine)
+    before, granted = new.origin.resources if new.origin else asked, allocation.granted(asked, machine)
     scheduled_at = new.scheduled_at if new.scheduled_at and new.scheduled_at > now else None
     submitted = Submitted(
         tenant_id=new.scope.tenant_id,
@@ -64,19 +66,31 @@ def first_bodies(
         dataset_id=dataset.dataset_id if dataset else None,
         size_bytes=dataset.size_bytes if dataset else None,
         resource=new.resource,
-        resources=asked,
+        resources=before,
         timeout_s=new.timeout_s,
         scheduled_at=scheduled_at,
         deadline=_deadline(new, scheduled_at or now, now),
         estimate=estimate,
         extras=dict(new.extras),
+        origin=new.origin.run_id if new.origin else "",
+        retry_number=new.retry_number,
+        batch_id=new.batch_id,
+        operation_key=new.operation_key,
+        dependencies=new.dependencies,
     )
-    limited = [Allocated(granted, asked, "MACHINE_LIMIT")] if granted != asked else []
-    return [submitted, *limited, Scheduled(scheduled_at) if scheduled_at else Queued()]
+    reason = "RETRY" if new.origin else "MACHINE_LIMIT"
+    changed = [Allocated(granted, before, reason)] if granted != before else []
+    return [submitted, *changed, _first_wait(new, scheduled_at)]
+
+
+def _first_wait(new: NewRun, scheduled_at: datetime | None) -> Body:
+    if new.dependencies:
+        return Blocked(new.dependencies)
+    return Scheduled(scheduled_at) if scheduled_at else Queued()
 
 
 def _deadline(new: NewRun, begins: datetime, now: datetime) -> datetime | None:
-    if new.timeout_s is None:
+    if new.timeout_s is None or (new.batch_id and new.dependencies):  # the latter's begins when those are done
         return None
     # Documented: an operation's limit counts from submission; a job's cannot begin before the job may.
     return (now if new.kind is RunKind.OPERATION else begins) + timedelta(seconds=new.timeout_s)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from lodestream_server.runs.bodies import Range, ResourceRef
+from lodestream_server.runs.bodies import Range, ResourceRef, Resources
 from lodestream_server.runs.state import RunState
 from lodestream_server.runs.states import Priority, RunKind
 from lodestream_server.store.reading import Scope
@@ -64,6 +64,15 @@ class NewRun:
     extras: Mapping[str, Any] = field(default_factory=dict)
     #: The caller's id for this one effect: a second send gives the same run.
     request: RequestId | None = None
+    #: Runs of the project that must complete first; without a datasetId, what they leave is the input.
+    dependencies: tuple[str, ...] = ()
+    #: What follows is for the engine: retries and batches.
+    origin: RunState | None = None
+    retry_number: int = 0
+    batch_id: str = ""
+    operation_key: str = ""
+    #: Instead of what the parameters ask for.
+    resources: Resources | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,3 +122,36 @@ class Explanation:
     run: RunState
     sentence: str
     reasons: tuple[WaitReason, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RetryOrder:
+    """How to try a run again. `parameters` are merged over the original's, null removing a key; `take_over` keeps
+    finished phases whose inputs and parameters are unchanged; `keep_original` False drops the original's files."""
+
+    by: str = ""
+    reason: str = ""
+    take_over: bool = True
+    parameters: Mapping[str, Any] | None = None
+    timeout_s: float | None = None
+    priority: Priority | None = None
+    policy: Mapping[str, Any] | None = None
+    keep_original: bool = True
+    front: bool = False
+    double_memory: bool = False
+    request: RequestId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """The new run and what it takes over: names of phases, their records and their share of the whole in percent.
+
+    `first_phase` is the first that runs; None when all are taken over.
+    """
+
+    submission: Submission
+    origin: RunState
+    phases: tuple[str, ...] = ()
+    records: int = 0
+    percent: float = 0.0
+    first_phase: str | None = None

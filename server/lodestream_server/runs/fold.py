@@ -7,7 +7,7 @@ percent never falls.
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, assert_never
 
 from lodestream_server.runs.bodies import (
@@ -133,9 +133,10 @@ def _apply_body(state: RunState, event: Event) -> RunState:
         case Bound() as body:
             return _bound(state, body)
         case Scheduled(at):
-            return _step(state, State.SCHEDULED, scheduled_at=at)
+            return _step(_unblocked(state, event.time), State.SCHEDULED, scheduled_at=at)
         case Queued():
-            return _step(state, State.QUEUED, queued_at=event.time, retry_at=None, waiting_for=())
+            free = _unblocked(state, event.time)
+            return _step(free, State.QUEUED, queued_at=event.time, retry_at=None)
         case Reprioritized(priority):
             return _reprioritized(state, priority)
         case Allocated(resources):
@@ -193,6 +194,16 @@ def _blocked(state: RunState, waiting_for: tuple[str, ...]) -> RunState:
     if state.state is not State.BLOCKED:
         raise IllegalTransition(f"{state.run_id} is {state.state}; it cannot become {State.BLOCKED}")
     return replace(state, waiting_for=waiting_for)
+
+
+def _unblocked(state: RunState, now: datetime) -> RunState:
+    """Nothing is waited for any more. A time limit that could not begin before begins now."""
+    if state.state is not State.BLOCKED:
+        return state
+    deadline = state.deadline
+    if deadline is None and state.timeout_s is not None:
+        deadline = now + timedelta(seconds=state.timeout_s)
+    return replace(state, waiting_for=(), deadline=deadline)
 
 
 def _bound(state: RunState, body: Bound) -> RunState:

@@ -182,8 +182,7 @@ _Told = tuple[Moment, str, str, Json]
 def _told(event: Event) -> _Told | None:
     match event.body:
         case Submitted() as body:
-            details: Json = {"submittedBy": body.submitted_by, "priority": body.priority.name.capitalize()}
-            return Moment.JOB_SUBMITTED, "Job submitted", "", details
+            return _submission(body)
         case Blocked(waiting_for):
             return Moment.JOB_QUEUED, "Waiting for other runs", "", {"waitingFor": list(waiting_for)}
         case Bound(dataset_id, source):
@@ -193,7 +192,7 @@ def _told(event: Event) -> _Told | None:
         case Queued():
             return Moment.JOB_QUEUED, "Waiting for a free worker", "", {}
         case Reprioritized(priority, by):
-            details = {"priority": priority.name.capitalize(), "changedBy": by}
+            details: Json = {"priority": priority.name.capitalize(), "changedBy": by}
             return Moment.RESOURCE_CHANGED, f"Priority changed to {priority.name.capitalize()}", "", details
         case Allocated(resources, before, reason):
             details = {"reason": reason, "resourcesAllocated": _amounts(resources), "before": _amounts(before)}
@@ -235,6 +234,16 @@ def _told(event: Event) -> _Told | None:
             return Moment.JOB_TIMED_OUT, "Job reached its time limit", phase or "", {"timeoutSeconds": timeout_s}
         case _:
             return None
+
+
+def _submission(body: Submitted) -> _Told:
+    details: Json = {"submittedBy": body.submitted_by, "priority": body.priority.name.capitalize()}
+    if not body.origin:
+        return Moment.JOB_SUBMITTED, "Job submitted", "", details
+    details |= {"originalRunId": body.origin, "retryNumber": body.retry_number}
+    if reason := body.extras.get("retryReason"):
+        details["retryReason"] = reason
+    return Moment.JOB_SUBMITTED, "Job submitted again", "", details
 
 
 def _start(body: Started) -> str:

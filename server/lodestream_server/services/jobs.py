@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from lodestream import wire
-from lodestream.errors import InvalidField, NotBuilt, UnknownResource, Violation
+from lodestream.errors import InvalidField, UnknownResource, Violation
 from lodestream.v1 import common_pb2, job_pb2, job_pb2_grpc
 from lodestream_server.engine.engine import Engine
 from lodestream_server.engine.models import CancelOrder, NewRun
@@ -19,6 +19,7 @@ from lodestream_server.runs.state import RunState
 from lodestream_server.runs.states import WAITING, RunKind, State
 from lodestream_server.services.listing import page_request
 from lodestream_server.services.results import Results
+from lodestream_server.services.retrying import JobRetrying
 from lodestream_server.services.run_stories import whole_story
 from lodestream_server.services.runs_common import expected, kept_urls, one_effect, place_of
 from lodestream_server.services.watching import RunWatcher
@@ -29,7 +30,7 @@ _pb = job_pb2
 _TIMEOUT_MINUTES = 120
 
 
-class JobService(job_pb2_grpc.JobServiceServicer):
+class JobService(JobRetrying, job_pb2_grpc.JobServiceServicer):
     """See the contract; every method raises what its comment there names."""
 
     def __init__(self, engine: Engine, watcher: RunWatcher, results: Results) -> None:
@@ -92,8 +93,6 @@ class JobService(job_pb2_grpc.JobServiceServicer):
 
 def _new_run(request: _pb.SubmitJobRequest) -> NewRun:
     here = call.current()
-    if request.dependencies:
-        raise NotBuilt("Dependencies between jobs are part of the contract, but not built yet.")
     said = wire.to_dict(request)
     return NewRun(
         scope=here.scope,
@@ -109,6 +108,7 @@ def _new_run(request: _pb.SubmitJobRequest) -> NewRun:
         scheduled_at=_scheduled_at(request.scheduling),
         extras={key: said[key] for key in ("notifications", "retryPolicy") if said.get(key)},
         request=one_effect(here, request, request.request_id),
+        dependencies=tuple(dict.fromkeys(request.dependencies)),
     )
 
 

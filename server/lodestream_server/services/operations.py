@@ -22,6 +22,7 @@ from lodestream_server.runs.state import RunState
 from lodestream_server.runs.states import RunKind, State
 from lodestream_server.services.listing import page_request
 from lodestream_server.services.results import Results
+from lodestream_server.services.retrying import OperationRetrying
 from lodestream_server.services.run_stories import whole_story
 from lodestream_server.services.runs_common import expected, kept_urls, one_effect, place_of
 from lodestream_server.services.watching import RunWatcher
@@ -30,7 +31,7 @@ from lodestream_server.store.reading import RunFilter
 _pb = operation_pb2
 
 
-class OperationService(operation_pb2_grpc.OperationServiceServicer):
+class OperationService(OperationRetrying, operation_pb2_grpc.OperationServiceServicer):
     """See the contract; every method raises what its comment there names."""
 
     def __init__(self, engine: Engine, watcher: RunWatcher, results: Results) -> None:

@@ -119,12 +119,33 @@ def commit(partial: Path, final: Path, manifest: Manifest) -> None:
 
 def kept(final: Path) -> Manifest | None:
     """The manifest of a phase whose files are all there unharmed; None otherwise."""
+    manifest = told(final)
+    whole = manifest is not None and all(_unharmed(final, stored) for stored in manifest.files)
+    return manifest if whole else None
+
+
+def told(final: Path) -> Manifest | None:
+    """What the folder's manifest says, whatever became of the files; None without one that can be read."""
     try:
-        manifest = load(Manifest, (final / MANIFEST).read_bytes())
+        return load(Manifest, (final / MANIFEST).read_bytes())
     except (OSError, ValueError, orjson.JSONDecodeError):
         return None
-    whole = all(_unharmed(final, stored) for stored in manifest.files)
-    return manifest if whole else None
+
+
+def origin(sha256: str, format_: str, mapping: Mapping[str, str]) -> str:
+    """What the first phase depends on: the dataset's content and how it is read. No content: the run names none."""
+    return fingerprint([sha256, format_, dict(mapping)] if sha256 else None)
+
+
+def chained(links: Sequence[str]) -> str:
+    """The inputs of the phase after these: the origin and the digests of all phases before it."""
+    return fingerprint(list(links))
+
+
+def artifact_id(run_id: str, phase: str, path: str) -> str:
+    """From what it is, so that a phase that is kept or run again names the same file alike; `path` is inside the
+    run's folder."""
+    return f"art-{hashlib.sha256(f'{run_id}/{phase}/{path}'.encode()).hexdigest()[:32]}"
 
 
 def _unharmed(folder: Path, stored: StoredFile) -> bool:

@@ -5,12 +5,12 @@ durable together.
 """
 
 import errno
-import hashlib
 import importlib
 import shutil
 import threading
 import time
 import traceback
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -37,7 +37,7 @@ class Work:
         self._stop = stop
         self._folder = Path(order.folder)
         self._finished: dict[str, Finished] = {}
-        self._chain: list[str] = [_identity(order)]
+        self._chain: list[str] = [_origin(order)]
         #: The phase at work, for samples and faults.
         self.phase = ""
 
@@ -68,7 +68,9 @@ class Work:
         self._note(manifest, final)
         if not order.known_complete:
             ended = PhaseCompleted(order.name, manifest.duration_s, manifest.results, manifest.records, kept=True)
-            self._reporter.flush(PhaseStarted(order.name, number), *manifest.artifacts, ended)
+            # A phase taken over from another run has files of this one now.
+            mine = [replace(one, artifact_id=self._artifact_id(one.phase, one.path)) for one in manifest.artifacts]
+            self._reporter.flush(PhaseStarted(order.name, number), *mine, ended)
         return True
 
     def _work(self, number: int, order: wire.PhaseOrder) -> None:
@@ -132,14 +134,13 @@ class Work:
         stored = {file.path: file for file in files}.get(relative)
         if stored is None:
             raise FileNotFoundError(f"the phase published {relative}, but did not write it")
-        identity = hashlib.sha256(f"{self._order.run_id}/{phase.name}/{relative}".encode()).hexdigest()
+        path = f"phases/{final.name}/{relative}"
         return ArtifactStored(
-            # From what it is, so that a phase that is kept or run again names the same file alike.
-            artifact_id=f"art-{identity[:32]}",
+            artifact_id=self._artifact_id(phase.name, path),
             phase=phase.name,
             name=item.name,
             type=item.type,
-            path=f"phases/{final.name}/{relative}",
+            path=path,
             size_bytes=stored.size_bytes,
             sha256=stored.sha256,
             kind=item.kind,
@@ -148,21 +149,22 @@ class Work:
             records=item.records,
         )
 
+    def _artifact_id(self, phase: str, path: str) -> str:
+        return checkpoint.artifact_id(self._order.run_id, phase, path)
+
     def _final(self, number: int, order: wire.PhaseOrder) -> Path:
         return self._folder / "phases" / checkpoint.folder_name(number, order.name)
 
     def _inputs(self) -> str:
-        return checkpoint.fingerprint(self._chain)
+        return checkpoint.chained(self._chain)
 
     def _note(self, manifest: Manifest, folder: Path) -> None:
         self._chain.append(manifest.digest())
         self._finished[manifest.phase] = Finished(manifest.phase, manifest.results, folder)
 
 
-def _identity(order: wire.Assignment) -> str:
-    if not order.HasField("dataset"):
-        return checkpoint.fingerprint(None)
-    return checkpoint.fingerprint([order.dataset.sha256, order.dataset.format, dict(order.dataset.mapping)])
+def _origin(order: wire.Assignment) -> str:
+    return checkpoint.origin(order.dataset.sha256, order.dataset.format, dict(order.dataset.mapping))
 
 
 def _dataset(order: wire.Assignment) -> DatasetFile | None:

@@ -61,6 +61,7 @@ def as_job(
         estimated_start_time=timestamp(estimated_start),
         timeout_at=timestamp(run.deadline),
         attempt=run.attempt or None,
+        original_job_id=run.origin or None,
     )
 
 

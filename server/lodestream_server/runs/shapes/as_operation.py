@@ -71,6 +71,7 @@ def as_operation(
         completion_time=timestamp(run.ended),
         error=error_of(run),
         attempt=run.attempt or None,
+        original_operation_id=run.origin or None,
     )
 
 

@@ -1,0 +1,142 @@
+"""Trying an ended run again, as a new run that points to its origin and takes over what need not be done again."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import orjson
+
+from lodestream.errors import RunNotFound, RunNotRetryable
+from lodestream_server.engine import allocation, taking_over
+from lodestream_server.engine.leavings import Leavings
+from lodestream_server.engine.models import NewRun, Retried, RetryOrder, Submission
+from lodestream_server.engine.submitting import Prepared, Submitting
+from lodestream_server.engine.taking_over import Kept
+from lodestream_server.runs.bodies import Json
+from lodestream_server.runs.state import RunState
+from lodestream_server.runs.states import RunKind, State
+from lodestream_server.store.appending import current
+from lodestream_server.store.doomed import doom
+from lodestream_server.store.reading import Scope
+from lodestream_server.store.records import find_dataset
+from lodestream_server.store.requests import remember, remembered
+from lodestream_server.store.store import Store
+from lodestream_server.store.writer import Transaction
+from lodestream_server.worker import checkpoint
+from lodestream_server.workloads.catalogue import Catalogue
+
+_RETRYABLE = frozenset({State.FAILED, State.TIMED_OUT, State.CANCELLED})
+
+
+class Retrying:
+    """Makes new runs of ended ones."""
+
+    def __init__(
+        self,
+        store: Store,
+        catalogue: Catalogue,
+        submitting: Submitting,
+        leavings: Leavings,
+        submission: Callable[[RunState, bool], Submission],
+    ) -> None:
+        self._store = store
+        self._catalogue = catalogue
+        self._submitting = submitting
+        self._leavings = leavings
+        self._submission = submission
+
+    async def retry(self, scope: Scope, run_id: str, order: RetryOrder, kind: RunKind | None = None) -> Retried:
+        """The new run, committed; the earlier one when `order.request` was sent before.
+
+        Raises RunNotFound, RunNotRetryable, InvalidField, UnknownDataset, ServerDraining, DiskFull.
+        """
+        origin = await self._store.run(run_id)
+        if Scope(origin.tenant_id, origin.project_id) != scope or kind not in (None, origin.kind):
+            raise RunNotFound
+        if origin.state not in _RETRYABLE:
+            raise RunNotRetryable(
+                f"The run is {origin.state}; only one that failed, timed out or was cancelled can be retried."
+            )
+        prepared = await self._submitting.prepare(_again(origin, order))
+        run, repeated, kept = await self._begin(origin, prepared, order)
+        first = next((phase.name for phase in prepared.spec.phases if phase.name not in kept.phases), None)
+        return Retried(self._submission(run, repeated), origin, kept.phases, kept.records, kept.percent, first)
+
+    async def _begin(self, origin: RunState, prepared: Prepared, order: RetryOrder) -> tuple[RunState, bool, Kept]:
+        new, files = prepared.new, self._store.files
+        new_id, kept = self._submitting.new_id(new), Kept()
+        folder, phases = files.run(new_id), prepared.spec.phases
+        if order.take_over:
+            from_dataset = await self._origin_of(new)
+            source = files.run(origin.run_id)
+            await asyncio.to_thread(taking_over.link, source, folder, phases)
+            kept = await asyncio.to_thread(taking_over.foresee, folder, phases, dict(new.parameters), from_dataset)
+        try:
+            run, repeated = await self._store.write(lambda tx: self._write(tx, new_id, origin, prepared, order))
+        except BaseException:
+            await asyncio.to_thread(files.drop_run, new_id)
+            raise
+        if repeated:
+            await asyncio.to_thread(files.drop_run, new_id)
+        if not order.keep_original:
+            self._leavings.remove(origin.run_id)
+        return run, repeated, kept
+
+    def _write(
+        self, tx: Transaction, new_id: str, origin: RunState, prepared: Prepared, order: RetryOrder
+    ) -> tuple[RunState, bool]:
+        request, now = order.request, self._submitting.now()
+        if request and (known := remembered(tx, request)) is not None:
+            return current(tx, orjson.loads(known)), True
+        query = "SELECT count(*) FROM retries WHERE origin = ?"
+        times = tx.connection.execute(query, (origin.run_id,)).fetchone()[0]
+        run = self._submitting.begin(tx, new_id, prepared.numbered(origin.retry_number + times + 1), now)
+        if request:
+            remember(tx, request, orjson.dumps(new_id), now)
+        if not order.keep_original:
+            doom(tx, origin.run_id)
+        return run, False
+
+    async def _origin_of(self, new: NewRun) -> str:
+        dataset_id = new.parameters.get("datasetId")
+        found = None
+        if dataset_id:
+            found = await self._store.read(lambda db: find_dataset(db, new.scope, str(dataset_id)))
+        return checkpoint.origin(found.sha256, found.format, found.mapping) if found else checkpoint.origin("", "", {})
+
+
+def _again(origin: RunState, order: RetryOrder) -> NewRun:
+    parameters = merged(origin.parameters, order.parameters or {})
+    extras = {**origin.extras, **({"retryReason": order.reason} if order.reason else {})}
+    if order.policy is not None:
+        extras["retryPolicy"] = dict(order.policy)
+    extras.pop("immediateExecution", None)
+    if order.front:
+        extras["immediateExecution"] = True
+    return NewRun(
+        scope=Scope(origin.tenant_id, origin.project_id),
+        kind=origin.kind,
+        type=origin.type,
+        name=origin.name,
+        description=origin.description,
+        priority=order.priority or origin.priority,
+        submitted_by=order.by,
+        parameters=parameters,
+        resource=origin.resource,
+        timeout_s=order.timeout_s or origin.timeout_s,
+        extras=extras,
+        origin=origin,
+        resources=allocation.doubled_memory(origin.resources) if order.double_memory else None,
+    )
+
+
+def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> Json:
+    """The upper values over the lower ones, objects key by key; null removes a key (RFC 7396)."""
+    made = {key: value for key, value in under.items() if key not in over or over[key] is not None}
+    for key, value in over.items():
+        below = made.get(key)
+        if isinstance(value, Mapping):
+            made[key] = merged(below if isinstance(below, Mapping) else {}, value)
+        elif value is not None:
+            made[key] = value
+    return made

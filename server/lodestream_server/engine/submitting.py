@@ -1,0 +1,133 @@
+"""From a request to a durable run: checks before the transaction, everything else inside it.
+
+Retries and batches begin their runs here too, in transactions of their own making.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import orjson
+
+from lodestream.errors import DependencyProblem, RunNotFound, ServerDraining, UnknownDataset, Violation
+from lodestream_server.engine import estimates, intake
+from lodestream_server.engine.allocation import MachineSize
+from lodestream_server.engine.clock import Clock
+from lodestream_server.engine.history import History
+from lodestream_server.engine.ids import Ids, run_prefix
+from lodestream_server.engine.models import NewRun
+from lodestream_server.runs.state import RunState
+from lodestream_server.runs.states import State
+from lodestream_server.store.appending import Fact, begin, current
+from lodestream_server.store.reading import Past, Scope
+from lodestream_server.store.records import find_dataset
+from lodestream_server.store.requests import remember, remembered
+from lodestream_server.store.store import Store
+from lodestream_server.store.writer import Transaction
+from lodestream_server.workloads.catalogue import Catalogue, WorkloadSpec
+
+#: Soon enough for a client, late enough for a restart.
+_COME_BACK_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A request that was checked, and what is needed to begin it."""
+
+    new: NewRun
+    spec: WorkloadSpec
+    history: Sequence[Past]
+
+    def numbered(self, retry_number: int) -> "Prepared":
+        """The same, as the how manieth retry it is."""
+        return replace(self, new=replace(self.new, retry_number=retry_number))
+
+
+class Submitting:
+    """Begins runs."""
+
+    def __init__(
+        self, store: Store, catalogue: Catalogue, history: History, machine: MachineSize, clock: Clock, ids: Ids
+    ) -> None:
+        self._store = store
+        self._catalogue = catalogue
+        self._history = history
+        self._machine = machine
+        self._clock = clock
+        self._ids = ids
+        #: Nothing new is taken any more.
+        self.draining = False
+
+    async def submit(self, new: NewRun) -> tuple[RunState, bool]:
+        """The run, and whether it was there already. Raises as `Engine.submit`."""
+        prepared = await self.prepare(new)
+        now = self._clock.now()
+        run_id = self.new_id(new)
+
+        def job(tx: Transaction) -> tuple[RunState, bool]:
+            if new.request and (known := remembered(tx, new.request)) is not None:
+                return current(tx, orjson.loads(known)), True
+            run = self.begin(tx, run_id, prepared, now)
+            if new.request:
+                remember(tx, new.request, orjson.dumps(run_id), now)
+            return run, False
+
+        return await self._store.write(job)
+
+    async def prepare(self, new: NewRun) -> Prepared:
+        """Checks what can be checked before the transaction. Raises InvalidField, NotBuilt, ServerDraining."""
+        if self.draining:
+            raise ServerDraining(retry_after_s=_COME_BACK_S)
+        spec = self._catalogue.find(new.kind, new.type)
+        intake.check(new, spec)
+        return Prepared(new, spec, await self._history.of(new.type))
+
+    def now(self) -> datetime:
+        """The engine's time."""
+        return self._clock.now()
+
+    def new_id(self, new: NewRun) -> str:
+        """An id for it, with the documented prefix."""
+        retries = "retry-" if new.origin else ""
+        prefix = run_prefix(new.kind)
+        return self._ids.new(self._clock.now(), f"{prefix}{retries}" if prefix else "")
+
+    def begin(self, tx: Transaction, run_id: str, prepared: Prepared, now: datetime) -> RunState:
+        """Writes the run with its first events. Raises UnknownDataset, DependencyProblem."""
+        new = prepared.new
+        dataset = None
+        if (dataset_id := intake.dataset_id(new)) is not None:
+            dataset = find_dataset(tx.connection, new.scope, dataset_id)
+            if dataset is None:
+                raise UnknownDataset(f"parameters.datasetId: there is no dataset {dataset_id} in this project.")
+        _check_dependencies(tx, new)
+        estimate = estimates.duration(prepared.history, dataset.size_bytes if dataset else None)
+        bodies = intake.first_bodies(new, prepared.spec, dataset, self._machine, estimate, now)
+        run = begin(tx, run_id, [Fact(body, now) for body in bodies])
+        rows = [(run_id, needed) for needed in dict.fromkeys(new.dependencies)]
+        tx.connection.executemany("INSERT INTO dependencies VALUES (?, ?)", rows)
+        if new.origin:
+            tx.connection.execute("INSERT INTO retries VALUES (?, ?)", (new.origin.run_id, run_id))
+        return run
+
+
+def _check_dependencies(tx: Transaction, new: NewRun) -> None:
+    found = []
+    for index, needed in enumerate(new.dependencies):
+        fault = _fault(tx, new.scope, needed)
+        if fault:
+            found.append(Violation(f"dependencies[{index}]", fault))
+    if found:
+        raise DependencyProblem(f"{found[0].field}: {found[0].description}", violations=found)
+
+
+def _fault(tx: Transaction, scope: Scope, needed: str) -> str:
+    try:
+        run = current(tx, needed)
+    except RunNotFound:
+        return f"there is no run {needed} in this project"
+    if Scope(run.tenant_id, run.project_id) != scope:
+        return f"there is no run {needed} in this project"
+    if run.has_ended and run.state is not State.COMPLETED:
+        return f"the run {needed} has ended as {run.state}; nothing can wait for it"
+    return ""

@@ -1,7 +1,7 @@
 """What tests of delivery share: a receiver that fails as it is told to, a store with delivery on it, runs to tell."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -234,3 +234,11 @@ async def whole_run(store: Store, run_id: str, count: int = 4, **changes: Any) -
     """An operation from submission to completion."""
     await submit(store, run_id, **changes)
     await tell(store, run_id, *steps(count), Completed())
+
+
+async def eventually(look: Callable[[], Awaitable[Any]], seconds: float = 20) -> Any:
+    """What `look` gives, once it gives something. For what another task writes into the store."""
+    async with asyncio.timeout(seconds):
+        while not (found := await look()):  # noqa: ASYNC110  # the store tells nobody of deliveries
+            await asyncio.sleep(0.005)
+    return found

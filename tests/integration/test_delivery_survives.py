@@ -4,7 +4,7 @@ from lodestream_server.delivery import attempt_log, rows
 from lodestream_server.delivery.attempts import Attempt, DisablingRule, record
 
 from tests.integration.delivery_chaos import survive
-from tests.integration.delivery_world import CLOCK, SCOPE, delivering, receiving, webhook, whole_run
+from tests.integration.delivery_world import CLOCK, SCOPE, World, delivering, eventually, receiving, webhook, whole_run
 
 
 async def test_every_event_arrives_though_the_sender_dies_and_the_receiver_fails(tmp_path):
@@ -41,9 +41,7 @@ async def test_a_wait_goes_on_after_a_restart_with_the_attempts_already_made(tmp
         ready.append(True)
         async with delivering(tmp_path) as world:
             await receiver.until(lambda r: bool(r.taken))
-            found = None
-            while found is None or found.standing != "DELIVERED":
-                found = await world.store.read(lambda db: attempt_log.find(db, hook.number, receiver.got[0].id))
+            found = await eventually(lambda: _delivered(world, hook.number, receiver.got[0].id))
     assert found.newest.ordinal >= 2
     assert len({one.id for one in receiver.got}) == 1
 
@@ -56,9 +54,7 @@ async def test_what_was_asked_for_again_is_sent_after_a_restart(tmp_path):
             hook = await hooks.register(SCOPE, webhook(receiver.url(), "operation.completed"))
             await whole_run(world.store, "op-1")
             await receiver.until(lambda r: len(r.got) == 1)
-            found = None
-            while found is None:
-                found = await world.store.read(lambda db: attempt_log.find(db, hook.number, receiver.got[0].id))
+            await eventually(lambda: _delivered(world, hook.number, receiver.got[0].id))
             await world.delivery.close()
             await hooks.redeliver(SCOPE, hook.endpoint_id, receiver.got[0].id)
         async with delivering(tmp_path):
@@ -72,9 +68,7 @@ async def test_pruning_takes_what_is_settled_and_old_and_nothing_else(tmp_path):
         hook = await world.delivery.webhooks.register(SCOPE, webhook(receiver.url(), "operation.completed"))
         await whole_run(world.store, "op-1")
         await receiver.until(lambda r: len(r.got) == 1)
-        done = None
-        while done is None:
-            done = await world.store.read(lambda db: attempt_log.find(db, hook.number, receiver.got[0].id))
+        await eventually(lambda: _delivered(world, hook.number, receiver.got[0].id))
         now = CLOCK.now()
         open_ = Attempt("dlv-open", "op-1", 1, 1, "operation.completed", 1, now, now, "retry", 500)
         await world.store.write(lambda tx: record(tx, hook.number, open_, None, DisablingRule(9, 9.0)))
@@ -85,3 +79,8 @@ async def test_pruning_takes_what_is_settled_and_old_and_nothing_else(tmp_path):
         left = await world.store.read(lambda db: attempt_log.unsettled(db, hook.number))
         assert await world.store.read(lambda db: attempt_log.find(db, hook.number, receiver.got[0].id)) is None
     assert [one.delivery_id for one in left] == ["dlv-open"]
+
+
+async def _delivered(world: World, number: int, delivery_id: str):
+    found = await world.store.read(lambda db: attempt_log.find(db, number, delivery_id))
+    return found if found is not None and found.standing == "DELIVERED" else None

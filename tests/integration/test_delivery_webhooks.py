@@ -27,6 +27,7 @@ from tests.integration.delivery_world import (
     Got,
     Receiver,
     delivering,
+    eventually,
     receiving,
     steps,
     submit,
@@ -391,22 +392,21 @@ def test_every_documented_webhook_word_is_in_the_world():
 
 
 async def _settled(world, hook, delivered: int = 0, failed: int = 0):
-    """Waits until so many deliveries are settled; one when nothing is said."""
+    """Waits until so many deliveries are settled; one delivered when nothing is said."""
     wanted = (delivered or failed) or 1
-    async with asyncio.timeout(20):
-        while True:
-            stats = (await world.delivery.webhooks.get(SCOPE, hook.endpoint_id)).stats
-            done = stats.failed if failed else stats.delivered
-            if done >= wanted:
-                return
-            await asyncio.sleep(0.005)
+
+    async def look():
+        stats = (await world.delivery.webhooks.get(SCOPE, hook.endpoint_id)).stats
+        return (stats.failed if failed else stats.delivered) >= wanted
+
+    await eventually(look)
 
 
 async def _attempt_number(world, hook, number: int):
     """The newest attempt, once there are so many."""
-    async with asyncio.timeout(20):
-        while True:
-            page = await world.delivery.webhooks.deliveries(SCOPE, hook.endpoint_id, None, PageRequest())
-            if page.items and len(page.items[0].attempts) == number:
-                return page.items[0].newest
-            await asyncio.sleep(0.005)
+
+    async def look():
+        page = await world.delivery.webhooks.deliveries(SCOPE, hook.endpoint_id, None, PageRequest())
+        return page.items[0].newest if page.items and len(page.items[0].attempts) == number else None
+
+    return await eventually(look)

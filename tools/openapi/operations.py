@@ -19,7 +19,8 @@ from tools.openapi.schemas import ANSWER, REQUEST, Schema, Schemas
 IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
-    "description": "One effect for many sends: the same key with the same body gives the first answer again.",
+    "description": "One effect for many sends: the same key with the same body gives the first answer again. It counts "
+    "before requestId in the body.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "[!-~]"},
 }
 ACCEPT_LANGUAGE = {

@@ -4,11 +4,11 @@ from typing import Any
 
 from google.protobuf.descriptor import Descriptor, MethodDescriptor
 
-from lodestream.wire.fields import ordered
+from lodestream.wire.fields import ordered, rule
 from tools.openapi.comments import summary
 from tools.openapi.errors import error_responses, problem_response
 from tools.openapi.operations import ACCEPT_LANGUAGE, http_rule, parameter, path_names, tag
-from tools.openapi.schemas import ANSWER, REQUEST, Schema, Schemas
+from tools.openapi.schemas import ANSWER, Schema, Schemas
 
 _BINARY = {"type": "string", "format": "binary"}
 _RANGE = {
@@ -29,10 +29,14 @@ def upload(schemas: Schemas, method: MethodDescriptor) -> Schema:
     for given in query:  # which a multipart body may carry instead
         given.pop("required", None)
         given["description"] += " In the query for octet-stream, a part for multipart."
-    parts = {name: schemas.field(field, REQUEST) for name, field in fields.items() if name not in in_path}
+    parts = {
+        name: schemas.described(schemas.parameter(field), field.full_name)
+        for name, field in fields.items()
+        if name not in in_path
+    }
     form = {
         "type": "object",
-        "required": ["file"],
+        "required": ["file", *(name for name, field in fields.items() if name in parts and rule(field).required)],
         "properties": {"file": {**_BINARY, "description": "The event log."}, **parts},
         "additionalProperties": False,
     }

@@ -86,11 +86,9 @@ def take_flag(asked: Asked, name: str) -> bool:
 
 
 def _take_key(made: Any, key: str) -> None:
-    """Puts the Idempotency-Key into the message. Raises Refused when the body names another one."""
+    """Puts the Idempotency-Key into the message; it counts before the body's own id. Raises Refused."""
     if not key.strip() or len(key) > 200:
         raise invalid("/Idempotency-Key", "must have 1 to 200 characters", location="header")
-    if made.request_id and made.request_id != key:
-        raise invalid("/Idempotency-Key", "differs from requestId in the body", "send one of them", "header")
     made.request_id = key
 
 

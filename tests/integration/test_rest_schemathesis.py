@@ -1,0 +1,101 @@
+"""schemathesis reads the document and calls the real server with what it allows and what it forbids: no server error,
+and no answer that breaks the document.
+
+A few examples an operation here; LODESTREAM_EXAMPLES=400 makes about 20,000 cases of it.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+import lodestream.rest
+
+EXAMPLES = int(os.environ.get("LODESTREAM_EXAMPLES", "3"))
+#: Refusals of what no schema can state: references that lead nowhere, tokens that nobody issued, states that pass.
+BEYOND_SCHEMAS = {
+    "BAD_PAGE_TOKEN",
+    "PAGE_BEYOND_WINDOW",
+    "UNKNOWN_DATASET",
+    "UNKNOWN_RESOURCE",
+    "DEPENDENCY_PROBLEM",
+    "BAD_DATASET",
+    "IDEMPOTENCY_KEY_REUSED",
+}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """A real server with both doors: what its ready file says."""
+    folder = tmp_path_factory.mktemp("server")
+    ready = folder / "ready.json"
+    doors = ("--grpc", "127.0.0.1:0", "--rest", "127.0.0.1:0", "--drain-s", "0")
+    command = (sys.executable, "-m", "lodestream", "serve", "--data-dir", str(folder / "data"), *doors)
+    with subprocess.Popen([*command, "--ready-file", str(ready)], stderr=subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + 30
+        while not ready.exists():
+            assert process.poll() is None, "the server did not start"
+            assert time.monotonic() < deadline, "the server is not ready"
+        yield json.loads(ready.read_text())
+        process.terminate()
+
+
+DOCUMENT = Path(lodestream.rest.__file__).with_name("openapi.yaml")
+api = schemathesis.openapi.from_path(DOCUMENT)
+
+
+def refusal_of(response) -> dict:
+    """The problem document of an answer; empty for another one."""
+    is_problem = response.headers.get("content-type", [""])[0] == "application/problem+json"
+    return response.json() if is_problem else {}
+
+
+def no_unexpected_fault(ctx, response, case):
+    """What is documented and not built yet answers 501 with its reason; every other 5xx is a fault."""
+    if refusal_of(response).get("reason") != "NOT_BUILT":
+        not_a_server_error(ctx, response, case)
+
+
+def valid_requests_are_taken(ctx, response, case):
+    """Unless they are refused for something that no schema can state."""
+    problem = refusal_of(response)
+    faults = problem.get("errors", [])
+    if problem.get("reason") in BEYOND_SCHEMAS:
+        return
+    if faults and all(fault.get("pointer", "").startswith("/parameters/") for fault in faults):
+        return  # free-form parameters mean something to the type of work that they are for
+    if faults and all(fault["detail"].startswith(("lies before", "give either")) for fault in faults):
+        return  # each of two parameters is good, but not beside the other
+    if case.media_type == "application/octet-stream" and [fault.get("parameter") for fault in faults] == [
+        "datasetName"
+    ]:
+        return  # the query has to name the dataset, unless a form does
+    positive_data_acceptance(ctx, response, case)
+
+
+@api.parametrize()
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    derandomize=EXAMPLES < 10,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+@pytest.mark.timeout(3600)
+def test_the_server_keeps_to_its_document(case, server):
+    """Statuses, media types, headers and schemas; and what is forbidden is refused."""
+    case.call_and_validate(
+        base_url=server["rest"],
+        headers={"Authorization": f"Bearer {server['token']}"},
+        additional_checks=[no_unexpected_fault, valid_requests_are_taken],
+        excluded_checks=[not_a_server_error, positive_data_acceptance],
+        timeout=30,
+    )

@@ -8,9 +8,9 @@ has to end early (age, a server going down) ends without it.
 import asyncio
 import random
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, cast
 
 from google.protobuf.message import Message
@@ -22,6 +22,7 @@ from lodestream_server.runs.events import Event
 from lodestream_server.runs.shapes import words
 from lodestream_server.runs.state import RunState
 from lodestream_server.runs.states import RunKind
+from lodestream_server.services.pulse import Pulses, Tail
 from lodestream_server.services.stories import AnyStory, Item
 from lodestream_server.services.tokens import FAULTS, Fault, Stream
 from lodestream_server.store.reading import Scope
@@ -98,6 +99,7 @@ class RunWatcher:
         self._engine = engine
         self._streams = streams
         self._pace = pace
+        self._pulses = Pulses()
         self._told: OrderedDict[tuple[bytes, int, int], _Told] = OrderedDict()
         self._remembered = 0
 
@@ -111,51 +113,56 @@ class RunWatcher:
         watch = _Watch(story, here.scope, run_id, stream, self._pace)
         task = self._streams.enter()
         try:
-            async for frame in self._frames(watch, run, request.resume_token, request.replay):
-                yield frame
+            async with self._pulses.of(run_id, run.last_sequence, partial(self._tail, here.scope, run_id)) as pulse:
+                frames, cursor, state = await self._begin(watch, run, request.resume_token, request.replay)
+                watch.over = run.has_ended and cursor == run.last_sequence
+                for frame in frames:
+                    yield frame
+                while not (watch.over or watch.too_old() or self._streams.ending):
+                    events = pulse.after(cursor)
+                    if events is None:
+                        events = await self._engine.events(here.scope, run_id, after=cursor, limit=_STRETCH)
+                    for part in _parts(events):
+                        told = self._tell(watch, state, cursor, part)
+                        cursor, state, watch.over = part[-1].sequence, told.after, part[-1].ends_run
+                        for frame in told.frames:
+                            watch.spoke()
+                            yield frame
+                    if not events:
+                        await pulse.more()
+                    if watch.bookmark_due():
+                        yield watch.frame(cursor, bookmark=common_pb2.Bookmark())
+                if watch.over:
+                    yield await self._done(watch)
         except asyncio.CancelledError:
             if not self._streams.ended_by_us(task):
                 raise
         finally:
             self._streams.leave(task)
 
-    async def _frames(self, watch: "_Watch", run: RunState, resume_token: str, replay: bool) -> AsyncIterator[bytes]:
+    def _tail(self, scope: Scope, run_id: str, after: int) -> Tail:
+        waits = self._engine.batches(scope, run_id, after, idle_s=self._pace.bookmark_s / 2)
+        return cast(Tail, waits)
+
+    async def _begin(
+        self, watch: "_Watch", run: RunState, resume_token: str, replay: bool
+    ) -> tuple[Sequence[bytes], int, Any]:
+        """The first frames, the number of the last event that they cover, and the teller's state there."""
+        frames: list[bytes] = []
         cursor = watch.stream.read(resume_token) if resume_token else 0
         if isinstance(cursor, int) and cursor > run.last_sequence:
             cursor = "BEYOND_LOG"
         if isinstance(cursor, str):
-            yield watch.reset(cursor)
+            frames.append(watch.reset(cursor))
             cursor = 0
         if cursor == 0 and not replay:
-            cursor, state = run.last_sequence, await self._state_of(watch, run)
-            yield watch.frame(cursor, snapshot=await watch.story.snapshot(run))
-        else:
-            state = await self._state_at(watch, run, cursor)
-        async for frame in self._events(watch, cursor, state):
-            yield frame
-        if watch.over:
-            ended = await self._engine.get(watch.scope, watch.run_id)
-            done = common_pb2.Done(state=words.RUN_STATES[ended.state])
-            yield watch.frame(ended.last_sequence, done=done)
+            frames.append(watch.frame(run.last_sequence, snapshot=await watch.story.snapshot(run)))
+            return frames, run.last_sequence, await self._state_of(watch, run)
+        return frames, cursor, await self._state_at(watch, run, cursor)
 
-    async def _events(self, watch: "_Watch", cursor: int, state: Any) -> AsyncIterator[bytes]:
-        """Frames of events and bookmarks; sets `watch.over` once the run has ended."""
-        if self._streams.ending:
-            return
-        waits = self._engine.batches(watch.scope, watch.run_id, cursor, idle_s=self._pace.bookmark_s / 2)
-        async with aclosing(cast(AsyncGenerator[tuple[Event, ...], None], waits)) as batches:
-            async for batch in batches:
-                for part in _parts(batch):
-                    told = self._tell(watch, state, cursor, part)
-                    cursor, state = part[-1].sequence, told.after
-                    for frame in told.frames:
-                        watch.spoke()
-                        yield frame
-                if watch.bookmark_due():
-                    yield watch.frame(cursor, bookmark=common_pb2.Bookmark())
-                if watch.too_old() or self._streams.ending:
-                    return
-        watch.over = True
+    async def _done(self, watch: "_Watch") -> bytes:
+        ended = await self._engine.get(watch.scope, watch.run_id)
+        return watch.frame(ended.last_sequence, done=common_pb2.Done(state=words.RUN_STATES[ended.state]))
 
     def _tell(self, watch: "_Watch", state: Any, cursor: int, part: Sequence[Event]) -> _Told:
         place = watch.stream.mark, cursor, part[-1].sequence

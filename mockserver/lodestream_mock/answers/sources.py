@@ -34,6 +34,8 @@ class OneRun:
         tell: Callable[[Played, range], Message | None] | None = None,
     ) -> None:
         self._call, self._run_id, self._snapshot, self._tell = call, run_id, snapshot, tell
+        self._of: Played | None = None
+        self._times: list[int] = []
 
     @property
     def _run(self) -> Run:
@@ -46,7 +48,9 @@ class OneRun:
     def times(self) -> Sequence[int]:
         """Every happening of the run."""
         played = self._played
-        return [played.run.began + item.at for item in played.happenings]
+        if played is not self._of:
+            self._of, self._times = played, [played.run.began + item.at for item in played.happenings]
+        return self._times
 
     def snapshot(self) -> Message:
         """The state now."""

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from google.protobuf.message import Message
 
 from lodestream.errors import IdempotencyKeyReused
-from lodestream.wire import words
+from lodestream.wire import LANGUAGES, words
 from lodestream_mock.answers.call import Call
 from lodestream_mock.play.run import Run
 
@@ -48,11 +48,19 @@ def new_run(call: Call, kind: str, story_key: str, **said: Any) -> Run:
 def run_with_id(call: Call, run_id: str, story_key: str, **said: Any) -> Run:
     """The same under a given id. In a pinned scenario a documented run that plays this story goes on where it is."""
     session = call.session
+    said = {**said, **_unsaid(call, story_key, said)}
     there = session.runs.get(run_id)
     if there and session.pinned and there.story == story_key:
         return session.keep(Run(run_id, story_key, there.began, there.created, **said))
     now = session.now_ms
     return session.keep(Run(run_id, story_key, now, session.scenario.stories[story_key].created + now, **said))
+
+
+def _unsaid(call: Call, story_key: str, said: dict[str, Any]) -> dict[str, str]:
+    """Empty texts for what the story says itself, in any language, so that it goes on to be said in the caller's."""
+    stories = [call.session.scenario_in(language).stories[story_key] for language in LANGUAGES]
+    same = ("name", "description", "type", "priority")
+    return {key: "" for key in same if said.get(key) in {getattr(story, key) for story in stories}}
 
 
 def word(message: Any, field: str) -> str:

@@ -27,8 +27,9 @@ from lodestream_mock.session.sessions import Sessions
 class Interceptor(aio.ServerInterceptor):
     """Wraps the handlers of the contract; calls of other services (control, health) pass untouched."""
 
-    def __init__(self, sessions: Sessions) -> None:
+    def __init__(self, sessions: Sessions, on_end: Callable[[Entry], None] = lambda _: None) -> None:
         self._sessions = sessions
+        self._on_end = on_end
 
     async def intercept_service(self, continuation: Callable[[Any], Awaitable[Any]], handler_call_details: Any) -> Any:
         """The handler, wrapped."""
@@ -75,9 +76,9 @@ class Interceptor(aio.ServerInterceptor):
                         await serve(request, _Silent(context))
                 answer = await serve(request, context)
             except BaseException:
-                _ended(entry, context)
+                self._ended(entry, context)
                 raise
-            _ended(entry, context)
+            self._ended(entry, context)
             entry.answer = answer.SerializeToString(deterministic=True)
             return answer
 
@@ -100,9 +101,9 @@ class Interceptor(aio.ServerInterceptor):
                         await serve(again(), _Silent(context))
                 answer = await serve(again(), context)
             except BaseException:
-                _ended(entry, context)
+                self._ended(entry, context)
                 raise
-            _ended(entry, context)
+            self._ended(entry, context)
             entry.answer = answer.SerializeToString(deterministic=True)
             return answer
 
@@ -128,9 +129,13 @@ class Interceptor(aio.ServerInterceptor):
                         fault = None
             finally:
                 await messages.aclose()
-                _ended(entry, context)
+                self._ended(entry, context)
 
         return served
+
+    def _ended(self, entry: Entry, context: Any) -> None:
+        _ended(entry, context)
+        self._on_end(entry)
 
 
 async def _fire(session: Session, entry: Entry, fault: Fault, context: Any) -> None:

@@ -1,0 +1,1 @@
+"""`lodestream verify`: the contract run against any server, drift reported per endpoint."""

@@ -25,6 +25,7 @@ from lodestream_server.engine.opening import open_engine
 from lodestream_server.grpc_door.admin_token import admin_token, write_private
 from lodestream_server.grpc_door.credentials import Credentials, link_key
 from lodestream_server.grpc_door.guard import Guard
+from lodestream_server.grpc_door.limits import Limits
 from lodestream_server.grpc_door.listening import CannotListen, check_address, listen, make_server
 from lodestream_server.grpc_door.methods import SERVICES
 from lodestream_server.grpc_door.web_tokens import WebTokens, WebTokenSettings
@@ -72,7 +73,8 @@ async def running(
         streams, state = Streams(), health.aio.HealthServicer()
         key = link_key(settings.data_dir)
         known = Credentials(engine.keys, link_key=key, web_tokens=web_tokens)
-        guard = Guard(known, reflection_takes_key=settings.reflection == "key")
+        limits = Limits(*settings.allowances())
+        guard = Guard(known, reflection_takes_key=settings.reflection == "key", limits=limits)
         server = make_server(settings, [guard])
         pace = Pace(settings.bookmark_s, settings.stream_age_s)
         services = make_services(

@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from lodestream_server.engine.models import EngineSettings
 from lodestream_server.engine.opening import seats_of_this_machine
+from lodestream_server.grpc_door.limits import Allowance
 
 _MIB: Final = 1024 * 1024
 
@@ -80,6 +81,17 @@ class ServerSettings(BaseSettings):
     keepalive_s: float = Field(default=30.0, ge=1)
     keepalive_timeout_s: float = Field(default=10.0, ge=1)
 
+    #: What one API key, and one tenant with all its keys, may do; 0: as much as it likes. Meant to stop a program that
+    #: has gone wild, not one that is busy.
+    key_calls_per_second: int = Field(default=5_000, ge=0)
+    key_calls_per_minute: int = Field(default=120_000, ge=0)
+    key_streams: int = Field(default=10_000, ge=0)
+    tenant_calls_per_second: int = Field(default=10_000, ge=0)
+    tenant_calls_per_minute: int = Field(default=300_000, ge=0)
+    tenant_streams: int = Field(default=20_000, ge=0)
+    #: False: none of these limits.
+    limits: bool = True
+
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @field_validator("grpc")
@@ -96,6 +108,15 @@ class ServerSettings(BaseSettings):
     def names_of(text: str) -> list[str]:
         """The names in a text that separates them by commas."""
         return [name.strip() for name in text.split(",") if name.strip()]
+
+    def allowances(self) -> tuple[Allowance, Allowance]:
+        """What a key may do, and what a tenant."""
+        if not self.limits:
+            return Allowance(), Allowance()
+        return (
+            Allowance(self.key_calls_per_second, self.key_calls_per_minute, self.key_streams),
+            Allowance(self.tenant_calls_per_second, self.tenant_calls_per_minute, self.tenant_streams),
+        )
 
     def engine(self) -> EngineSettings:
         """The part that the engine reads."""

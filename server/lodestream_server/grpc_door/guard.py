@@ -1,5 +1,5 @@
-"""The one interceptor in front of every servicer: request id, key, role, understood, valid, project; and every fault
-leaves as a rich status.
+"""The one interceptor in front of every servicer: request id, key, limits, role, understood, valid, project; and every
+fault leaves as a rich status.
 
 Works behind grpc.aio servers and behind a channel within the process alike. Handlers are wrapped once and kept. What is
 not of the contract (health, reflection) passes; reflection asks for a key where the settings say so.
@@ -19,6 +19,7 @@ from lodestream.errors import Malformed, NotBuilt
 from lodestream_server.grpc_door import authentication, call
 from lodestream_server.grpc_door.call import Call
 from lodestream_server.grpc_door.credentials import Checker
+from lodestream_server.grpc_door.limits import Limits
 from lodestream_server.grpc_door.methods import METHODS, Method
 from lodestream_server.grpc_door.refusals import REQUEST_ID, refuse
 from lodestream_server.grpc_door.validation import accepted
@@ -41,8 +42,9 @@ UNREADABLE: Final = Unreadable()
 class Guard(ServerInterceptor):
     """See the module. One per server; shared by all its doors."""
 
-    def __init__(self, keys: Checker, *, reflection_takes_key: bool = False) -> None:
+    def __init__(self, keys: Checker, *, reflection_takes_key: bool = False, limits: Limits | None = None) -> None:
         self._keys = keys
+        self._limits = limits or Limits()
         self._reflection_takes_key = reflection_takes_key
         self._wrapped: dict[str, tuple[Handler, Handler]] = {}
 
@@ -64,7 +66,7 @@ class Guard(ServerInterceptor):
 
     def _wrap(self, name: str, handler: Handler) -> Handler:
         if (method := METHODS.get(name)) is not None:
-            return _Guarded(self._keys, method).wrap(handler)
+            return _Guarded(self._keys, self._limits, method).wrap(handler)
         if name.startswith(_REFLECTION) and self._reflection_takes_key:
             return self._with_key(name, handler)
         return handler
@@ -88,8 +90,9 @@ class Guard(ServerInterceptor):
 class _Guarded:
     """The guarded handler of one method."""
 
-    def __init__(self, keys: Checker, method: Method) -> None:
+    def __init__(self, keys: Checker, limits: Limits, method: Method) -> None:
         self._keys = keys
+        self._limits = limits
         self._method = method
 
     def wrap(self, handler: Handler) -> Handler:
@@ -126,9 +129,11 @@ class _Guarded:
             request_id = request_id_of(context)
             try:
                 key = await self._key(context)
-                async with aclosing(inner(self._enter(request, key, request_id), context)) as answers:
-                    async for answer in answers:
-                        yield answer
+                request = self._enter(request, key, request_id)
+                with self._limits.stream(key, call.current().scope):
+                    async with aclosing(inner(request, context)) as answers:
+                        async for answer in answers:
+                            yield answer
             except Exception as fault:
                 await refuse(context, fault, self._method.name, request_id)
             context.set_trailing_metadata(((REQUEST_ID, request_id),))
@@ -143,7 +148,9 @@ class _Guarded:
                 first = await anext(aiter(requests), None)
                 if first is None:
                     raise Malformed("The stream ended before its first message.")
-                answer = await inner(_rest(self._enter(first, key, request_id), requests), context)
+                first = self._enter(first, key, request_id)
+                with self._limits.stream(key, call.current().scope):
+                    answer = await inner(_rest(first, requests), context)
             except Exception as fault:
                 await refuse(context, fault, self._method.name, request_id)
             context.set_trailing_metadata(((REQUEST_ID, request_id),))
@@ -153,6 +160,7 @@ class _Guarded:
 
     async def _key(self, context: Any) -> ApiKey:
         key = await authentication.identify(self._keys, context.invocation_metadata())
+        self._limits.call_of_key(key)
         authentication.allow(key, self._method.role)
         return key
 
@@ -161,6 +169,7 @@ class _Guarded:
         request = accepted(_readable(request))
         scope: Scope = self._method.scope_of(request)
         authentication.cover(key, scope)
+        self._limits.call_of_tenant(key, scope)
         call.enter(Call(self._method.name, request_id, key, scope))
         return request
 

@@ -67,6 +67,21 @@ def of_run(connection: sqlite3.Connection, run_id: str, kind: Kind) -> tuple[End
     return _endpoints(rows)
 
 
+def count(connection: sqlite3.Connection, scope: Scope, kind: Kind) -> int:
+    """How many the project has."""
+    found = connection.execute(
+        "SELECT count(*) FROM endpoints WHERE tenant = ? AND project = ? AND kind = ?",
+        (scope.tenant_id, scope.project_id, kind.value),
+    ).fetchone()
+    return int(found[0])
+
+
+def count_of_run(connection: sqlite3.Connection, run_id: str, kind: Kind) -> int:
+    """How many the run has."""
+    found = connection.execute("SELECT count(*) FROM endpoints WHERE run = ? AND kind = ?", (run_id, kind.value))
+    return int(found.fetchone()[0])
+
+
 def webhooks(connection: sqlite3.Connection, scope: Scope, request: PageRequest) -> Page[Endpoint]:
     """A page of the project's webhooks, newest first. Raises what `paging.place` raises."""
     list_id = f"webhooks {scope.tenant_id} {scope.project_id}"

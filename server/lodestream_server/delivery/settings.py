@@ -60,6 +60,9 @@ class DeliverySettings:
     disable_after_s: float = 24 * 3600.0
     #: Documented: a subscription made at 10:45:33 expires at 18:45:33.
     subscription_s: float = 8 * 3600.0
+    #: Webhooks of a project, subscriptions to a job.
+    webhooks_per_project: int = 100
+    subscriptions_per_job: int = 100
     #: How long the secret before the last one still signs.
     rotation_s: float = 24 * 3600.0
     #: Least step between two onProgress calls, percent: a call has no filter of its own to say so.

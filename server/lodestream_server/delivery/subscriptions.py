@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from lodestream.errors import SubscriptionNotFound
+from lodestream.errors import QuotaExceeded, SubscriptionNotFound
 from lodestream_server.delivery import checking, rows
 from lodestream_server.delivery.endpoints import Endpoint, Kind, Registration, Status
 from lodestream_server.delivery.service import Service
@@ -12,6 +12,7 @@ from lodestream_server.engine.clock import Clock
 from lodestream_server.engine.ids import Ids
 from lodestream_server.runs.state import RunState
 from lodestream_server.store.store import Store
+from lodestream_server.store.writer import Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Subscriptions:
     async def subscribe(self, run: RunState, registration: Registration) -> Endpoint:
         """A new subscription, told of what happens from now on; of its end at once, if the run has ended.
 
-        Raises InvalidField.
+        Raises InvalidField, QuotaExceeded.
         """
         if registration.served:
             checking.check("webhook_url", registration.address, {}, registration.authentication)
@@ -55,9 +56,15 @@ class Subscriptions:
             registration,
             now + timedelta(seconds=self._settings.subscription_s),
         )
-        made = await self._store.write(lambda tx: rows.add(tx, new))
+        made = await self._store.write(lambda tx: self._added(tx, new))
         await self._service.serve(made)
         return made
+
+    def _added(self, tx: Transaction, new: Endpoint) -> Endpoint:
+        most = self._settings.subscriptions_per_job
+        if rows.count_of_run(tx.connection, new.run_id or "", Kind.SUBSCRIPTION) >= most:
+            raise QuotaExceeded(f"This job has {most} subscriptions already; end one that is no longer needed.")
+        return rows.add(tx, new)
 
     async def list(self, run: RunState) -> tuple[Endpoint, ...]:
         """The run's subscriptions, newest first."""

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from lodestream.errors import DeliveryNotFound, InvalidField, Violation, WebhookNotFound
+from lodestream.errors import DeliveryNotFound, InvalidField, QuotaExceeded, Violation, WebhookNotFound
 from lodestream_server.delivery import attempt_log, attempts, checking, rows
 from lodestream_server.delivery.attempts import Attempt, Delivery, Standing
 from lodestream_server.delivery.courier import Courier, Live, Parcel
-from lodestream_server.delivery.endpoints import Endpoint, Kind, Registration, Status
+from lodestream_server.delivery.endpoints import Endpoint, Kind, Registration, RetryPolicy, Status
 from lodestream_server.delivery.history import telling_of
 from lodestream_server.delivery.payload import ping_body
 from lodestream_server.delivery.posting import Answer
@@ -24,6 +24,7 @@ from lodestream_server.engine.ids import Ids
 from lodestream_server.store.paging import Page, PageRequest
 from lodestream_server.store.reading import Scope
 from lodestream_server.store.store import Store
+from lodestream_server.store.writer import Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,11 @@ class Webhooks:
         self._ids = ids
         self._settings = settings
 
+    @property
+    def default_retry(self) -> RetryPolicy:
+        """What holds where a registration says nothing."""
+        return self._settings.retry
+
     async def resume(self) -> None:
         """Takes up what was to be sent again when the server stopped."""
         for endpoint in await self._store.read(rows.served):
@@ -63,28 +69,20 @@ class Webhooks:
                 await self._open_again(endpoint)
 
     async def register(self, scope: Scope, registration: Registration) -> Endpoint:
-        """A new webhook, told of what happens from now on. Raises InvalidField."""
+        """A new webhook, told of what happens from now on. Raises InvalidField, QuotaExceeded."""
         checking.check("webhook_url", registration.address, registration.headers, registration.authentication)
         now = self._clock.now()
         name = self._ids.new(now, "wh-")
-        # The position inside the transaction: what was committed before is not for this webhook.
-        made = await self._store.write(
-            lambda tx: rows.add(
-                tx,
-                Endpoint(
-                    0,
-                    name,
-                    Kind.WEBHOOK,
-                    scope.tenant_id,
-                    scope.project_id,
-                    None,
-                    Status.ACTIVE,
-                    tx.position,
-                    now,
-                    registration,
-                ),
-            )
-        )
+        tenant, project, most = scope.tenant_id, scope.project_id, self._settings.webhooks_per_project
+
+        def job(tx: Transaction) -> Endpoint:
+            if rows.count(tx.connection, scope, Kind.WEBHOOK) >= most:
+                raise QuotaExceeded(f"This project has {most} webhooks already; delete one that is no longer needed.")
+            # The position inside the transaction: what was committed before is not for this webhook.
+            new = Endpoint(0, name, Kind.WEBHOOK, tenant, project, None, Status.ACTIVE, tx.position, now, registration)
+            return rows.add(tx, new)
+
+        made = await self._store.write(job)
         await self._service.serve(made)
         return made
 

@@ -37,6 +37,16 @@ CATALOGUE = Catalogue(
         _work("OnlyWait", ("Wait", "wait")),
         _work("CountThenWait", ("Count", "count"), ("Wait", "wait")),
         _work("CountThenWait", ("Count", "count"), ("Wait", "wait"), kind=RunKind.OPERATION),
+        *(
+            _work(name, ("Only", function), kind=RunKind.OPERATION)
+            for name, function in (
+                ("Enrich", "enrich"),
+                ("Lines", "lines"),
+                ("Gate", "wait"),
+                ("Fail", "bad_input"),
+                ("Break", "until_mended"),
+            )
+        ),
         _work("Mend", ("First", "tick"), ("Mend", "until_mended")),
         *(
             _work(name, ("Only", name))

@@ -119,6 +119,22 @@ def once_deadly(phase: Phase) -> Json:
     return {"survived": True}
 
 
+def enrich(phase: Phase) -> Json:
+    """Leaves its dataset with every line after the first twice, as a log for whoever comes after."""
+    assert phase.dataset is not None
+    head, *lines = phase.dataset.path.read_text().splitlines()
+    path = phase.out / "enriched.csv"
+    path.write_text("\n".join([head, *lines, *lines]) + "\n")
+    phase.artifact(path, name="Enriched", type="Dataset", kind="EnrichedDataset", records=2 * len(lines))
+    return {"lines": len(lines)}
+
+
+def lines(phase: Phase) -> Json:
+    """Counts the lines of its dataset after the first."""
+    assert phase.dataset is not None
+    return {"lines": len(phase.dataset.path.read_text().splitlines()) - 1}
+
+
 def until_mended(phase: Phase) -> Json:
     """Breaks as often as `failures` says, then works; the file `ledger` counts the attempts."""
     ledger = Path(str(phase.parameters["ledger"]))

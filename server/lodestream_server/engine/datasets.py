@@ -14,10 +14,11 @@ from lodestream.errors import BadDataset, DatasetNotFound, InvalidField, UploadT
 from lodestream_server.engine.clock import Clock
 from lodestream_server.engine.ids import Ids
 from lodestream_server.executors.describing import Describer
-from lodestream_server.store.files import Incoming
+from lodestream_server.store.files import Incoming, copy_into
 from lodestream_server.store.paging import Page, PageRequest
 from lodestream_server.store.reading import Scope
 from lodestream_server.store.records import (
+    Artifact,
     Dataset,
     add_dataset,
     find_dataset,
@@ -141,6 +142,24 @@ class Datasets:
         except BaseException:
             self._store.files.drop_dataset(dataset_id)
             raise
+
+    async def adopt(self, scope: Scope, artifact: Artifact, path: Path, by: str) -> Dataset:
+        """A file that a run published, as a dataset; the same one however often it is asked for.
+
+        Raises BadDataset, DiskFull.
+        """
+        dataset_id = f"ds-{artifact.artifact_id.removeprefix('art-')}"
+        known = await self._store.read(lambda db: find_dataset(db, scope, dataset_id))
+        if known is not None:
+            return known
+        new = NewDataset(scope, artifact.name, path.name, created_by=by, format=artifact.format)
+        if new.format not in _FORMATS:
+            raise BadDataset(f"A {artifact.format} file is no event log.", details={"cause": "UNKNOWN_FORMAT"})
+        self._store.files.drop_dataset(dataset_id)
+        incoming = self._store.files.begin_upload(dataset_id, artifact.size_bytes)
+        async with Upload(new, dataset_id, incoming, self) as upload:
+            await copy_into(path, upload.write)
+            return await upload.finish()
 
     async def get(self, scope: Scope, dataset_id: str) -> Dataset:
         """The dataset. Raises DatasetNotFound."""

@@ -15,6 +15,7 @@ from lodestream_server.engine.aftermath import Aftermath
 from lodestream_server.engine.allocation import MachineSize
 from lodestream_server.engine.assignments import Assignments
 from lodestream_server.engine.backoff import Dice
+from lodestream_server.engine.batches import Batches
 from lodestream_server.engine.cancelling import Canceller
 from lodestream_server.engine.clock import Clock
 from lodestream_server.engine.datasets import Datasets
@@ -24,6 +25,7 @@ from lodestream_server.engine.ids import Ids
 from lodestream_server.engine.keys import Keys
 from lodestream_server.engine.leavings import Leavings
 from lodestream_server.engine.models import CancelOrder, EngineSettings, NewRun, QueuePlace, Submission
+from lodestream_server.engine.prerequisites import Prerequisites
 from lodestream_server.engine.queue import Waiting, expected_starts
 from lodestream_server.engine.queue_desk import QueueDesk
 from lodestream_server.engine.recovery import recover
@@ -36,6 +38,7 @@ from lodestream_server.runs.events import Event
 from lodestream_server.runs.state import RunState
 from lodestream_server.runs.states import RunKind, State
 from lodestream_server.store import reading
+from lodestream_server.store.batches import dependants_of
 from lodestream_server.store.paging import Page, PageRequest
 from lodestream_server.store.reading import RunFilter, Scope
 from lodestream_server.store.records import Artifact, artifacts_of, find_artifact
@@ -78,6 +81,9 @@ class Engine:
         self._submitting = Submitting(store, catalogue, self._history, machine, clock, ids)
         #: Tries ended runs again, as new ones.
         self.retrying = Retrying(store, catalogue, self._submitting, self._leavings, self.submission)
+        #: Runs that belong together.
+        self.groups = Batches(store, self._submitting, self._canceller, ids)
+        self._prerequisites = Prerequisites(store, datasets, self._canceller, self._history, clock)
         #: Steers the queue: pause, resume, purge, reprioritise, explain.
         self.desk = QueueDesk(store, self._dispatcher, self._canceller, clock)
         self._draining = False
@@ -108,8 +114,10 @@ class Engine:
         self._store.listen(self._committed)
         await self.desk.open()
         await self._leavings.sweep()
-        for run in await recover(self._store, self._clock, self._leavings):
+        unended = await recover(self._store, self._clock, self._leavings)
+        for run in unended:
             self._seen(run)
+        self._prerequisites.recovered(unended)
         self._timers.start()
         self._dispatcher.start()
 
@@ -121,6 +129,7 @@ class Engine:
     async def close(self) -> None:
         """Drains without grace and closes everything; afterwards the data directory is free."""
         await self.drain(0.0)
+        await self._prerequisites.close()
         await self._timers.stop()
         await self._executor.close()
         await self._leavings.close()
@@ -187,6 +196,12 @@ class Engine:
         await self.get(scope, run_id)
         events = await self._store.read(lambda db: reading.results_of(db, run_id))
         return {event.body.phase: event.body.results for event in events if isinstance(event.body, PhaseCompleted)}
+
+    async def dependants(self, scope: Scope, run_id: str) -> tuple[RunState, ...]:
+        """Runs that need this one, whether or not they have ended. Raises RunNotFound."""
+        await self.get(scope, run_id)
+        found = await self._store.read(lambda db: dependants_of(db, run_id))
+        return tuple([await self._store.run(one) for one in found])
 
     async def artifacts(self, scope: Scope, run_id: str) -> tuple[Artifact, ...]:
         """Files that the run published, in the order of their storing. Raises RunNotFound."""
@@ -283,6 +298,7 @@ class Engine:
         self._timers.seen(run)
         self._history.seen(run)
         self._leavings.seen(run)
+        self._prerequisites.seen(run)
 
 
 def _remaining(run: RunState, elapsed_s: float) -> float | None:

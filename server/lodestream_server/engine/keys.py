@@ -4,6 +4,7 @@ import asyncio
 import logging
 from datetime import datetime, timedelta
 
+from lodestream.errors import InvalidField, Violation
 from lodestream_server.engine.clock import Clock
 from lodestream_server.engine.ids import Ids
 from lodestream_server.store import keys as stored
@@ -30,20 +31,29 @@ class Keys:
         self._touching: set[asyncio.Task[None]] = set()
 
     async def create(
-        self, *, name: str, role: Role, tenant_id: str | None = None, project_id: str | None = None
+        self,
+        *,
+        name: str,
+        role: Role,
+        tenant_id: str | None = None,
+        project_id: str | None = None,
+        expires: datetime | None = None,
     ) -> tuple[ApiKey, str]:
-        """A new key and its secret, which nobody can read again."""
+        """A new key and its secret, which nobody can read again. Raises InvalidField for one that is over already."""
         now, secret = self._clock.now(), stored.new_secret()
-        key = ApiKey(self._ids.new(now, "key-"), secret[: stored.VISIBLE], name, role, now, tenant_id, project_id)
+        if expires is not None and expires <= now:
+            raise InvalidField.of(Violation("expires_at", "must be in the future"))
+        key_id, prefix = self._ids.new(now, "key-"), secret[: stored.VISIBLE]
+        key = ApiKey(key_id, prefix, name, role, now, tenant_id, project_id, expires=expires)
         await self._store.write(lambda tx: stored.add_key(tx, key, secret))
         return key, secret
 
     async def check(self, secret: str) -> ApiKey | None:
-        """The key of that secret; None when it is unknown or revoked."""
+        """The key of that secret; None when it is unknown, revoked or over."""
         digest = stored.hashed(secret)
         known = self._known
         key = known.get(digest) or await self._store.read(lambda db: stored.find_key(db, secret))
-        if key is None or key.revoked:
+        if key is None or not key.good_at(self._clock.now()):
             return None
         if len(known) >= _REMEMBERED:
             known.clear()

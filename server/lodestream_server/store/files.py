@@ -8,12 +8,13 @@ import errno
 import hashlib
 import os
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from lodestream.errors import DiskFull, UploadTooLarge
 
+_PIECE = 1024 * 1024
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -116,6 +117,13 @@ class Incoming:
         with no_space():
             os.fsync(self._file.fileno())
             self._file.close()
+
+
+async def copy_into(path: Path, write: Callable[[bytes], Awaitable[None]]) -> None:
+    """Hands the file over, piece by piece."""
+    with await asyncio.to_thread(open, path, "rb") as file:
+        while piece := await asyncio.to_thread(file.read, _PIECE):
+            await write(piece)
 
 
 def sync_folder(folder: Path) -> None:

@@ -1,6 +1,7 @@
 """Keys: shown once, seen by whom they concern, revoked at once."""
 
 import uuid
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -69,6 +70,27 @@ async def test_a_tenants_administrator_stays_within_the_tenant(world):
         await create(theirs, tenant_id=str(uuid.uuid4()))
     with pytest.raises(errors.KeyNotFound):
         await theirs.call("KeyService/RevokeKey", key_pb2.RevokeKeyRequest(prefix=other.key.prefix))
+
+
+async def test_a_key_tells_when_it_ends(world):
+    """When it is made, and in lists until then."""
+    end = datetime.now(UTC) + timedelta(hours=1)
+    made = await create(world.door, tenant_id=world.tenant_id, expires_at=end)
+    assert made.key.expires_at.ToDatetime(UTC) == end
+    listed = await world.door.call("KeyService/ListKeys", key_pb2.ListKeysRequest())
+    assert next(key for key in listed.keys if key.prefix == made.key.prefix) == made.key
+
+
+async def test_no_key_makes_one_that_outlives_it(world):
+    """Else the end of a key would end nothing. One that is over already is nothing to make either."""
+    now = datetime.now(UTC)
+    end = now + timedelta(hours=1)
+    made = await create(world.door, role=key_pb2.ROLE_ADMIN, tenant_id=world.tenant_id, expires_at=end)
+    theirs = world.door.with_token(made.token)
+    for wrong in ({}, {"expires_at": end + timedelta(seconds=1)}, {"expires_at": now - timedelta(days=1)}):
+        with pytest.raises(errors.InvalidField, match="expires_at"):
+            await create(theirs, tenant_id=world.tenant_id, **wrong)
+    await create(theirs, tenant_id=world.tenant_id, expires_at=end)
 
 
 async def test_a_project_needs_its_tenant(world):

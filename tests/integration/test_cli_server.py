@@ -226,6 +226,19 @@ async def test_a_token_is_the_only_line_on_stdout_and_works_until_revoked(here):
     assert (await run(here, "jobs", LODESTREAM_TOKEN=token)).code == 1
 
 
+async def test_a_token_can_be_told_when_to_end(here):
+    """After a span of time, or on a day; the list shows until when."""
+    made = await run(here, "tokens", "create", "visitor", "--expires", "12h")
+    assert (made.code, ", until " in made.err) == (0, True)
+    assert (await run(here, "tokens", "create", "guest", "--expires", "2100-01-31")).code == 0
+    keys = (await run(here, "tokens", "list", "--json")).json["keys"]
+    assert next(key["expiresAt"] for key in keys if key["name"] == "guest") == "2100-01-31T00:00:00Z"
+    assert "until " in (await run(here, "tokens", "list")).out
+    for wrong, code in (("yesterday", 2), ("2001-01-01", 2)):
+        refused = await run(here, "tokens", "create", "late", "--expires", wrong)
+        assert refused.code == code, refused.err
+
+
 async def test_errors_name_the_fault_and_the_next_step(here, tmp_path):
     """One short message each, and the exit code that the help promises."""
     unknown = await run(here, "watch", "no-such-run")

@@ -1,12 +1,13 @@
 """KeyService: who may call. A key that is good for one tenant sees and makes keys of that tenant alone."""
 
+from datetime import datetime
 from typing import Any, Final
 
-from lodestream.errors import InvalidField, KeyNotFound, NotBuilt, NotFound, RoleTooLow, Violation
+from lodestream.errors import InvalidField, KeyNotFound, NotFound, RoleTooLow, Violation
 from lodestream.v1 import key_pb2, key_pb2_grpc
 from lodestream_server.engine.engine import Engine
 from lodestream_server.grpc_door import call
-from lodestream_server.runs.shapes.values import timestamp
+from lodestream_server.runs.shapes.values import instant, timestamp
 from lodestream_server.store.keys import ApiKey, Role
 
 _pb = key_pb2
@@ -26,15 +27,16 @@ class KeyService(key_pb2_grpc.KeyServiceServicer):
     async def CreateKey(self, request: _pb.CreateKeyRequest, context: Any) -> _pb.CreateKeyResponse:
         """Creates a key and answers with its token, which is shown this once."""
         tenant, project = _area(request)
-        if request.HasField("expires_at"):
-            raise NotBuilt("Keys that expire are part of the contract, but not built yet; leave expires_at out.")
         role = next(role for role, number in _ROLES.items() if number == request.role)
-        key, token = await self._engine.keys.create(name=request.name, role=role, tenant_id=tenant, project_id=project)
+        key, token = await self._engine.keys.create(
+            name=request.name, role=role, tenant_id=tenant, project_id=project, expires=_end(request)
+        )
         return _pb.CreateKeyResponse(key=as_key(key), token=token)
 
     async def ListKeys(self, request: _pb.ListKeysRequest, context: Any) -> _pb.ListKeysResponse:
         """Keys that the caller may see, newest first, without their tokens."""
-        keys = [key for key in await self._visible() if request.include_revoked or key.revoked is None]
+        now, every = self._engine.clock.now(), request.include_revoked
+        keys = [key for key in await self._visible() if every or key.good_at(now)]
         return _pb.ListKeysResponse(keys=[as_key(key) for key in keys])
 
     async def RevokeKey(self, request: _pb.RevokeKeyRequest, context: Any) -> _pb.RevokeKeyResponse:
@@ -60,6 +62,7 @@ def as_key(key: ApiKey) -> key_pb2.Key:
         tenant_id=key.tenant_id,
         project_id=key.project_id,
         created_at=timestamp(key.created),
+        expires_at=timestamp(key.expires),
         revoked_at=timestamp(key.revoked),
         last_used_at=timestamp(used.replace(second=0, microsecond=0) if used else None),
     )
@@ -67,6 +70,16 @@ def as_key(key: ApiKey) -> key_pb2.Key:
 
 def _sees(mine: ApiKey, other: ApiKey) -> bool:
     return mine.tenant_id is None or (other.tenant_id is not None and mine.covers(other.tenant_id, other.project_id))
+
+
+def _end(request: _pb.CreateKeyRequest) -> datetime | None:
+    """When the new key expires: never later than the caller's own."""
+    asked = instant(request.expires_at) if request.HasField("expires_at") else None
+    own = call.current().key.expires
+    if own is not None and (asked is None or asked > own):
+        fault = f"must not be later than {own:%Y-%m-%dT%H:%M:%SZ}, when this key itself expires"
+        raise InvalidField.of(Violation("expires_at", fault))
+    return asked
 
 
 def _area(request: _pb.CreateKeyRequest) -> tuple[str | None, str | None]:

@@ -32,6 +32,11 @@ class ApiKey:
     project_id: str | None = None
     revoked: datetime | None = None
     last_used: datetime | None = None
+    expires: datetime | None = None
+
+    def good_at(self, now: datetime) -> bool:
+        """Whether calls with it pass at that instant."""
+        return self.revoked is None and (self.expires is None or now < self.expires)
 
     def covers(self, tenant_id: str, project_id: str | None) -> bool:
         """Whether the key is good for that project; None asks for the tenant as a whole."""
@@ -71,7 +76,7 @@ def touch_key(tx: Transaction, key_id: str, now: datetime) -> None:
 
 
 def find_key(connection: sqlite3.Connection, secret: str) -> ApiKey | None:
-    """The key of that secret, revoked or not."""
+    """The key of that secret, good or not."""
     row = connection.execute("SELECT record, last_used FROM api_keys WHERE hash = ?", (hashed(secret),)).fetchone()
     return _key(*row) if row else None
 

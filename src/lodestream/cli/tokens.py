@@ -1,12 +1,18 @@
 """`lodestream tokens create | list | revoke`: API keys, for administrators."""
 
-from typing import Annotated, Any
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final
 
 import typer
 
+from lodestream.cli import arguments
 from lodestream.cli.failing import Usage
 from lodestream.cli.output import document, fields, moment, note, print_json, table
 from lodestream.cli.session import Session, command
+
+#: What is a span of time and no year: it has a unit.
+_SPAN: Final = re.compile(r"[\d.]+\s*[a-z]+", re.IGNORECASE)
 
 
 def register(app: typer.Typer) -> None:
@@ -26,6 +32,7 @@ def _create(group: typer.Typer) -> None:
         lodestream tokens create nightly --role write
         lodestream tokens create dashboard --role read --this-project
         lodestream tokens create operator --role admin --every-tenant
+        lodestream tokens create visitor --role read --expires 12h
         """,
     )
     async def create(
@@ -36,6 +43,10 @@ def _create(group: typer.Typer) -> None:
             bool, typer.Option("--this-project", help="Good for the project in use only, not the whole tenant.")
         ] = False,
         every_tenant: Annotated[bool, typer.Option("--every-tenant", help="Good for every tenant.")] = False,
+        expires: Annotated[
+            str | None,
+            typer.Option("--expires", "-x", help="Refused from then on: 30d, 12h, or 2027-01-31. [default: never]"),
+        ] = None,
     ) -> None:
         """Create an API key for the tenant in use and print its token, which is shown this once.
 
@@ -49,13 +60,24 @@ def _create(group: typer.Typer) -> None:
             role,
             tenant_id=None if every_tenant else scope.tenant_id,
             project_id=scope.project_id if this_project else None,
+            expires_at=_end(expires),
         )
         if session.as_json:
             print_json(answer)
             return
         typer.echo(answer.token)
         key = document(answer.key)
-        note(f"Key {key['prefix']}… ({key['role']}) for {_reach(key)}. Only its hash is kept; note the token now.")
+        until = f", until {moment(key['expiresAt'])}" if key.get("expiresAt") else ""
+        note(f"Key {key['prefix']}… ({key['role']}) for {_reach(key)}{until}. Only its hash is kept; note it now.")
+
+
+def _end(text: str | None) -> datetime | None:
+    """When a key expires: a span from now, or an instant."""
+    if text is None:
+        return None
+    if _SPAN.fullmatch(text.strip()):
+        return datetime.now(UTC) + arguments.span(text, "--expires")
+    return arguments.instant(text, "--expires")
 
 
 def _list(group: typer.Typer) -> None:
@@ -111,5 +133,7 @@ def _reach(key: dict[str, Any]) -> str:
 def _state(key: dict[str, Any]) -> str:
     if revoked := key.get("revokedAt"):
         return f"revoked {moment(revoked)}"
-    expires = key.get("expiresAt")
-    return f"until {moment(expires)}" if expires else "good"
+    if not (expires := key.get("expiresAt")):
+        return "good"
+    over = arguments.instant(expires, "expiresAt") <= datetime.now(UTC)
+    return f"{'expired' if over else 'until'} {moment(expires)}"

@@ -56,12 +56,13 @@ def _queued(run: RunState, around: Around) -> list[WaitReason]:
             text = "Runs of tenants that used less of the machine lately go first."
             reasons.append(WaitReason("FAIR_SHARE", text))
     if around.free.seats <= 0:
-        reasons.append(WaitReason("NO_FREE_WORKER", "All workers are busy."))
+        # What busy workers have of memory and processors comes free with them.
+        return [*reasons, WaitReason("NO_FREE_WORKER", "All workers are busy.")]
     asked, free = run.resources, around.free
     if asked.memory_bytes > free.memory_bytes:
         text = f"It asks for {asked.memory_bytes / 1e9:.1f} GB of memory; {free.memory_bytes / 1e9:.1f} GB are free."
         reasons.append(WaitReason("NOT_ENOUGH_MEMORY", text))
-    if asked.cpu_units > free.cpu_units + 0.001 and free.seats > 0:
+    if asked.cpu_units > free.cpu_units + 0.001:
         text = f"It asks for {asked.cpu_units:g} CPU units; {max(0.0, free.cpu_units):g} are free."
         reasons.append(WaitReason("NO_FREE_WORKER", text, "cpuUnits"))
     return reasons

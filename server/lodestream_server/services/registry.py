@@ -14,6 +14,7 @@ from lodestream_server.runs.state import RunState
 from lodestream_server.services import machine
 from lodestream_server.services.archives import Archives
 from lodestream_server.services.artifacts import ArtifactService
+from lodestream_server.services.batches import BatchService
 from lodestream_server.services.datasets import DatasetService
 from lodestream_server.services.jobs import JobService
 from lodestream_server.services.keys import KeyService
@@ -47,6 +48,7 @@ def make_services(
         ),
         "KeyService": KeyService(engine),
         "QueueService": QueueService(engine, streams, pace),
+        "BatchService": BatchService(engine, streams, pace),
         "SystemService": SystemService(engine, data_dir, settings.node),
     }
     return {full_name: ours.get(_short(full_name)) or _placeholder(full_name) for full_name in SERVICES}

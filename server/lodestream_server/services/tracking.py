@@ -18,6 +18,7 @@ from lodestream_server.runs.shapes.as_metrics import as_metrics
 from lodestream_server.runs.shapes.as_tracking import as_logs, as_progress, as_timeline
 from lodestream_server.runs.shapes.values import instant
 from lodestream_server.runs.state import RunState
+from lodestream_server.services.dependencies import Dependencies
 from lodestream_server.services.latest import View, latest
 from lodestream_server.services.tokens import Stream
 from lodestream_server.services.tracked_jobs import TrackedJobs
@@ -37,7 +38,7 @@ _LEVELS: Final[dict[int, Level]] = {number: level for level, number in words.LEV
 Component = Callable[[RunState, str], str | None]
 
 
-class TrackingService(tracking_pb2_grpc.TrackingServiceServicer):
+class TrackingService(Dependencies, tracking_pb2_grpc.TrackingServiceServicer):
     """See the contract; every method raises what its comment there names."""
 
     def __init__(

@@ -1,0 +1,153 @@
+"""The stream of a batch: the state now, then its operations' starts, progress and ends, in commit order, each once.
+
+The rules of resume, reset, bookmarks, age and going down are those of `watching`. A token holds the position, in the
+whole store, of the last event told; events of the batch are numbered from 1 by counting those before.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+
+from google.protobuf.message import Message
+
+from lodestream.v1 import batch_pb2, common_pb2
+from lodestream_server.engine.engine import Engine
+from lodestream_server.runs.batch import BatchState
+from lodestream_server.runs.events import Event
+from lodestream_server.runs.fold import apply
+from lodestream_server.runs.shapes import words
+from lodestream_server.runs.shapes.values import percent, timestamp
+from lodestream_server.runs.state import RunState
+from lodestream_server.services.tokens import FAULTS, Stream
+from lodestream_server.services.watching import Pace, Streams
+from lodestream_server.store.reading import Scope
+
+_pb = batch_pb2
+#: What is told of an operation.
+_TOLD = frozenset(
+    {"queued", "requeued", "started", "progressed", "retry-planned", "completed", "failed", "cancelled", "timed-out"}
+)
+
+
+class BatchWatcher:
+    """Serves the batch streams of a server."""
+
+    def __init__(self, engine: Engine, streams: Streams, pace: Pace) -> None:
+        self._engine = engine
+        self._streams = streams
+        self._pace = pace
+
+    async def watch(
+        self,
+        scope: Scope,
+        batch_id: str,
+        stream: Stream,
+        shown: Callable[[], Awaitable[_pb.GetBatchResponse]],
+        resume_token: str = "",
+        *,
+        replay: bool = False,
+    ) -> AsyncIterator[Message]:
+        """The frames of one stream. Raises RunNotFound."""
+        task = self._streams.enter()
+        try:
+            async for frame in self._frames(scope, batch_id, stream, shown, resume_token, replay):
+                yield frame
+        except asyncio.CancelledError:
+            if not self._streams.ended_by_us(task):
+                raise
+        finally:
+            self._streams.leave(task)
+
+    async def _frames(
+        self,
+        scope: Scope,
+        batch_id: str,
+        stream: Stream,
+        shown: Callable[[], Awaitable[_pb.GetBatchResponse]],
+        resume_token: str,
+        replay: bool,
+    ) -> AsyncIterator[Message]:
+        now = asyncio.get_running_loop().time
+        ends, spoke = self._pace.end(now()), now()
+        newest = self._engine.position
+        cursor = stream.read(resume_token) if resume_token else 0
+        if isinstance(cursor, int) and cursor > newest:
+            cursor = "BEYOND_LOG"
+        if isinstance(cursor, str):
+            reset = common_pb2.Reset(reason=cursor, message=FAULTS[cursor])
+            yield _pb.WatchBatchResponse(resume_token=stream.token(0), reset=reset)
+            cursor = 0
+        teller = Teller(await self._engine.groups.get(scope, batch_id))
+        past = await self._past(scope, teller.batch, newest)
+        if cursor == 0 and not replay:
+            cursor = newest
+            teller.tell(past)
+            yield _pb.WatchBatchResponse(resume_token=stream.token(cursor), snapshot=await shown())
+        else:
+            teller.tell([event for event in past if event.position <= cursor])
+            told = teller.tell([event for event in past if event.position > cursor])
+            cursor = newest
+            if told:
+                yield _frame(stream, cursor, told)
+        if not teller.is_over() and not self._streams.ending:
+            async for batch in self._engine.store_batches(cursor, idle_s=self._pace.bookmark_s / 2):
+                cursor = batch[-1].position if batch else cursor
+                if told := teller.tell([event for event in batch if event.run_id in teller.keys]):
+                    spoke = now()
+                    yield _frame(stream, cursor, told)
+                elif now() - spoke >= self._pace.bookmark_s * 0.49:
+                    spoke = now()
+                    yield _pb.WatchBatchResponse(resume_token=stream.token(cursor), bookmark=common_pb2.Bookmark())
+                if teller.is_over() or now() >= ends or self._streams.ending:
+                    break
+        if teller.is_over():
+            done = common_pb2.Done(state=words.RUN_STATES[teller.batch_state.state])
+            yield _pb.WatchBatchResponse(resume_token=stream.token(cursor), done=done)
+
+    async def _past(self, scope: Scope, state: BatchState, newest: int) -> list[Event]:
+        """All events of the batch's runs up to a position, in commit order."""
+        events = [await self._engine.events(scope, step.run_id) for step in state.batch.steps]
+        every = [event for some in events for event in some if event.position <= newest]
+        return sorted(every, key=lambda event: event.position)
+
+
+class Teller:
+    """Folds the runs of a batch along and numbers what is told of them."""
+
+    def __init__(self, batch: BatchState) -> None:
+        self.batch = batch
+        self.keys = {step.run_id: step.key for step in batch.batch.steps}
+        self._runs: dict[str, RunState] = {}
+        self._number = 0
+
+    @property
+    def batch_state(self) -> BatchState:
+        """The batch after what was told, as far as its runs have been heard of."""
+        heard = tuple(self._runs[run_id] for run_id in self.keys if run_id in self._runs)
+        return BatchState(self.batch.batch, heard)
+
+    def is_over(self) -> bool:
+        """Whether the last operation has ended."""
+        return len(self._runs) == len(self.keys) and self.batch_state.has_ended
+
+    def tell(self, events: Sequence[Event]) -> list[_pb.BatchEvent]:
+        """What these events say, in their order; each event of the runs is to be given once."""
+        return [told for event in events if (told := self._told(event)) is not None]
+
+    def _told(self, event: Event) -> _pb.BatchEvent | None:
+        run = self._runs[event.run_id] = apply(self._runs.get(event.run_id), event)
+        if event.kind not in _TOLD:
+            return None
+        self._number += 1
+        return _pb.BatchEvent(
+            sequence=self._number,
+            timestamp=timestamp(event.time),
+            operation_key=self.keys[event.run_id],
+            operation_id=event.run_id,
+            status=words.OPERATION_STATUSES[run.state],
+            progress=percent(run.percent),
+            batch_status=words.OPERATION_STATUSES[self.batch_state.state],
+        )
+
+
+def _frame(stream: Stream, cursor: int, told: Sequence[_pb.BatchEvent]) -> _pb.WatchBatchResponse:
+    return _pb.WatchBatchResponse(resume_token=stream.token(cursor), events=_pb.BatchEvents(events=told))

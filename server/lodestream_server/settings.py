@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from lodestream_server.engine.models import EngineSettings
 from lodestream_server.engine.opening import seats_of_this_machine
 from lodestream_server.grpc_door.limits import Allowance
+from lodestream_server.store.quotas import NO_QUOTAS, Quotas
 
 _MIB: Final = 1024 * 1024
 
@@ -89,6 +90,9 @@ class ServerSettings(BaseSettings):
     tenant_calls_per_second: int = Field(default=10_000, ge=0)
     tenant_calls_per_minute: int = Field(default=300_000, ge=0)
     tenant_streams: int = Field(default=20_000, ge=0)
+    #: Runs of a tenant that wait, whatever for, and what its datasets may take together.
+    tenant_waiting_runs: int = Field(default=100_000, ge=0)
+    tenant_dataset_bytes: int = Field(default=10**12, ge=0)
     #: False: none of these limits.
     limits: bool = True
 
@@ -124,6 +128,7 @@ class ServerSettings(BaseSettings):
             seats=self.seats,
             run_memory_bytes=self.run_memory_bytes,
             largest_upload_bytes=self.largest_upload_bytes,
+            quotas=Quotas(self.tenant_waiting_runs, self.tenant_dataset_bytes) if self.limits else NO_QUOTAS,
             grace_s=self.cancel_grace_s,
             lease_s=self.lease_s,
             node=self.node,

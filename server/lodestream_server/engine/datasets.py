@@ -16,6 +16,7 @@ from lodestream_server.engine.ids import Ids
 from lodestream_server.executors.describing import Describer
 from lodestream_server.store.files import Incoming, copy_into
 from lodestream_server.store.paging import Page, PageRequest
+from lodestream_server.store.quotas import NO_QUOTAS, Quotas, room_for_bytes
 from lodestream_server.store.reading import Scope
 from lodestream_server.store.records import (
     Artifact,
@@ -26,6 +27,7 @@ from lodestream_server.store.records import (
     remove_dataset,
 )
 from lodestream_server.store.store import Store
+from lodestream_server.store.writer import Transaction
 from lodestream_server.workloads.phase import DatasetFile
 
 Format = Literal["csv", "xes", "xes.gz", "parquet"]
@@ -64,7 +66,7 @@ class Upload:
     async def finish(self, promised: Collection[str] = ()) -> Dataset:
         """The stored dataset, described; `promised` are SHA-256 in hexadecimal that the file must have.
 
-        Raises BadDataset, DiskFull; then nothing is kept.
+        Raises BadDataset, QuotaExceeded, DiskFull; then nothing is kept.
         """
         try:
             return await self._datasets.keep(self._new, self.dataset_id, self._incoming, promised)
@@ -90,21 +92,33 @@ class Upload:
 class Datasets:
     """The datasets of one store."""
 
-    def __init__(self, store: Store, describer: Describer, clock: Clock, ids: Ids, largest_bytes: int) -> None:
+    def __init__(
+        self,
+        store: Store,
+        describer: Describer,
+        clock: Clock,
+        ids: Ids,
+        largest_bytes: int,
+        quotas: Quotas = NO_QUOTAS,
+    ) -> None:
         self._store = store
         self._describer = describer
         self._clock = clock
         self._ids = ids
         self._largest = largest_bytes
+        self._quotas = quotas
 
     async def upload(self, new: NewDataset) -> Upload:
-        """Begins an upload. Raises InvalidField, UploadTooLarge, DiskFull."""
+        """Begins an upload. Raises InvalidField, UploadTooLarge, QuotaExceeded, DiskFull."""
         if not new.name.strip():
             raise InvalidField.of(Violation("dataset_name", "is required"))
         if new.format is not None and new.format not in _FORMATS:
             raise InvalidField.of(Violation("format", f"must be one of {', '.join(_FORMATS)}"))
         if new.declared_bytes is not None and new.declared_bytes > self._largest:
             raise UploadTooLarge(f"The upload is larger than the {self._largest} bytes this server accepts.")
+        # A full tenant learns it before it sends everything; what counts is asked again when the dataset is stored.
+        least = max(1, new.declared_bytes or 0)
+        await self._store.read(lambda db: room_for_bytes(db, new.scope.tenant_id, least, self._quotas))
         dataset_id = self._ids.new(self._clock.now())
         return Upload(new, dataset_id, self._store.files.begin_upload(dataset_id, self._largest), self)
 
@@ -138,7 +152,7 @@ class Datasets:
         )
         self._store.files.keep_dataset(incoming.path, dataset_id)
         try:
-            return await self._store.write(lambda tx: add_dataset(tx, dataset))
+            return await self._store.write(lambda tx: self._add(tx, dataset))
         except BaseException:
             self._store.files.drop_dataset(dataset_id)
             raise
@@ -160,6 +174,10 @@ class Datasets:
         async with Upload(new, dataset_id, incoming, self) as upload:
             await copy_into(path, upload.write)
             return await upload.finish()
+
+    def _add(self, tx: Transaction, dataset: Dataset) -> Dataset:
+        room_for_bytes(tx.connection, dataset.tenant_id, dataset.size_bytes, self._quotas)
+        return add_dataset(tx, dataset)
 
     async def get(self, scope: Scope, dataset_id: str) -> Dataset:
         """The dataset. Raises DatasetNotFound."""

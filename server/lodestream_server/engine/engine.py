@@ -78,7 +78,7 @@ class Engine:
         self._dispatcher = Dispatcher(store, executor, assignments, clock, ids, settings, machine, aftermath)
         self._canceller = Canceller(store, self._dispatcher, clock, self._leavings, settings.queue_limit_s)
         self._timers = Timers(clock, self._canceller.due, settings.queue_limit_s)
-        self._submitting = Submitting(store, catalogue, self._history, machine, clock, ids)
+        self._submitting = Submitting(store, catalogue, self._history, machine, clock, ids, settings.quotas)
         #: Tries ended runs again, as new ones.
         self.retrying = Retrying(store, catalogue, self._submitting, self._leavings, self.submission)
         #: Runs that belong together.
@@ -138,7 +138,8 @@ class Engine:
     async def submit(self, new: NewRun) -> Submission:
         """A new run, committed with its first events; or the earlier one when `new.request` was sent before.
 
-        Raises InvalidField, NotBuilt, UnknownDataset, IdempotencyKeyReused, ServerDraining, DiskFull, StoreUnavailable.
+        Raises InvalidField, NotBuilt, UnknownDataset, IdempotencyKeyReused, QuotaExceeded, ServerDraining, DiskFull,
+        StoreUnavailable.
         """
         run, repeated = await self._submitting.submit(new)
         return self.submission(run, repeated)

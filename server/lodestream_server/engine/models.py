@@ -8,6 +8,7 @@ from typing import Any
 from lodestream_server.runs.bodies import Range, ResourceRef, Resources
 from lodestream_server.runs.state import RunState
 from lodestream_server.runs.states import Priority, RunKind
+from lodestream_server.store.quotas import NO_QUOTAS, Quotas
 from lodestream_server.store.reading import Scope
 from lodestream_server.store.requests import RequestId
 
@@ -26,6 +27,8 @@ class EngineSettings:
     #: A run that waits in the queue for longer ends there; None: it waits as long as it takes.
     queue_limit_s: float | None = None
     largest_upload_bytes: int = 20 * 10**9
+    #: What one tenant may take of the store.
+    quotas: Quotas = NO_QUOTAS
     #: From the flag to SIGKILL.
     grace_s: float = 5.0
     #: Silence after which a worker counts as hung.

@@ -58,7 +58,7 @@ async def open_engine(
     describer = Describer(
         settings.describe, environment, workers_log, settings.describe_timeout_s, settings.run_memory_bytes
     )
-    datasets = Datasets(store, describer, clock, ids, settings.largest_upload_bytes)
+    datasets = Datasets(store, describer, clock, ids, settings.largest_upload_bytes, settings.quotas)
     engine = Engine(
         store,
         pool,

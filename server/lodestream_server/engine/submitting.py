@@ -19,6 +19,7 @@ from lodestream_server.engine.models import NewRun
 from lodestream_server.runs.state import RunState
 from lodestream_server.runs.states import State
 from lodestream_server.store.appending import Fact, begin, current
+from lodestream_server.store.quotas import NO_QUOTAS, Quotas, room_for_a_run
 from lodestream_server.store.reading import Past, Scope
 from lodestream_server.store.records import find_dataset
 from lodestream_server.store.requests import remember, remembered
@@ -47,7 +48,14 @@ class Submitting:
     """Begins runs."""
 
     def __init__(
-        self, store: Store, catalogue: Catalogue, history: History, machine: MachineSize, clock: Clock, ids: Ids
+        self,
+        store: Store,
+        catalogue: Catalogue,
+        history: History,
+        machine: MachineSize,
+        clock: Clock,
+        ids: Ids,
+        quotas: Quotas = NO_QUOTAS,
     ) -> None:
         self._store = store
         self._catalogue = catalogue
@@ -55,6 +63,7 @@ class Submitting:
         self._machine = machine
         self._clock = clock
         self._ids = ids
+        self._quotas = quotas
         #: Nothing new is taken any more.
         self.draining = False
 
@@ -93,8 +102,9 @@ class Submitting:
         return self._ids.new(self._clock.now(), f"{prefix}{retries}" if prefix else "")
 
     def begin(self, tx: Transaction, run_id: str, prepared: Prepared, now: datetime) -> RunState:
-        """Writes the run with its first events. Raises UnknownDataset, DependencyProblem."""
+        """Writes the run with its first events. Raises QuotaExceeded, UnknownDataset, DependencyProblem."""
         new = prepared.new
+        room_for_a_run(tx.connection, new.scope.tenant_id, self._quotas)
         dataset = None
         if (dataset_id := intake.dataset_id(new)) is not None:
             dataset = find_dataset(tx.connection, new.scope, dataset_id)

@@ -8,8 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from lodestream_server.delivery import rows
 from lodestream_server.delivery.delivery import Delivery
-from lodestream_server.delivery.endpoints import Authentication, Registration, RetryPolicy, Wishes
+from lodestream_server.delivery.endpoints import (
+    Authentication,
+    Kind,
+    Registration,
+    RetryPolicy,
+    Stats,
+    Status,
+    Wishes,
+)
 from lodestream_server.delivery.settings import DeliverySettings
 from lodestream_server.engine.clock import SystemClock
 from lodestream_server.engine.ids import RandomIds
@@ -204,8 +213,8 @@ def _facts(bodies: Sequence[Body]) -> list[Fact]:
     return [Fact(body, CLOCK.now()) for body in bodies]
 
 
-async def submit(store: Store, run_id: str, **changes: Any) -> None:
-    """A queued operation of one phase."""
+def submitted(**changes: Any) -> Submitted:
+    """An operation of one phase."""
     given: dict[str, Any] = {
         "tenant_id": SCOPE.tenant_id,
         "project_id": SCOPE.project_id,
@@ -214,7 +223,12 @@ async def submit(store: Store, run_id: str, **changes: Any) -> None:
         "name": "Test",
         "phases": (PhasePlan("Only"),),
     }
-    facts = _facts([Submitted(**{**given, **changes}), Queued()])
+    return Submitted(**{**given, **changes})
+
+
+async def submit(store: Store, run_id: str, **changes: Any) -> None:
+    """It waits in the queue."""
+    facts = _facts([submitted(**changes), Queued()])
     await store.write(lambda tx: begin(tx, run_id, facts))
 
 
@@ -242,3 +256,14 @@ async def eventually(look: Callable[[], Awaitable[Any]], seconds: float = 20) ->
         while not (found := await look()):  # noqa: ASYNC110  # the store tells nobody of deliveries
             await asyncio.sleep(0.005)
     return found
+
+
+async def done(world: World, run_id: str, kind: Kind) -> Stats:
+    """The counts of a run's endpoint of that kind, once it has nothing more to tell."""
+
+    async def look() -> Stats | None:
+        found = await world.store.read(lambda db: rows.of_run(db, run_id, kind))
+        return found[0].stats if found and found[0].status is Status.DONE else None
+
+    stats: Stats = await eventually(look)
+    return stats

@@ -8,6 +8,7 @@ from typing import Any, Final
 from lodestream_server.delivery.endpoints import Endpoint, Kind, Registration, Status, Wishes
 from lodestream_server.delivery.mailing import addresses
 from lodestream_server.delivery.settings import DeliverySettings
+from lodestream_server.runs.batch import Batch
 from lodestream_server.runs.bodies import Submitted
 from lodestream_server.runs.states import RunKind
 
@@ -16,6 +17,12 @@ CALLBACKS: Final[Mapping[str, tuple[str, ...]]] = {
     "onProgress": ("operation.progress",),
     "onCompletion": ("operation.completed",),
     "onError": ("operation.failed", "operation.cancelled"),
+}
+#: The same for a batch.
+BATCH_CALLBACKS: Final[Mapping[str, tuple[str, ...]]] = {
+    "onBatchStart": ("batch.started",),
+    "onOperationComplete": ("operation.completed", "operation.failed", "operation.cancelled"),
+    "onBatchComplete": ("batch.completed",),
 }
 _OPERATION_ENDS: Final = ("operation.completed", "operation.failed", "operation.cancelled")
 _JOB_ENDS: Final = ("job.completed", "job.failed", "job.cancelled")
@@ -42,6 +49,26 @@ def asked_for(run_id: str, body: Submitted, when: datetime, settings: DeliverySe
         registration = Registration(_wishes(_OPERATION_ENDS, settings), channel, people=mentions)
         made.append((Kind.SLACK, f"{run_id}/slack", registration))
     return [_endpoint(kind, name, run_id, body, when, registration) for kind, name, registration in made]
+
+
+def asked_for_batch(batch: Batch, before: int, settings: DeliverySettings) -> list[Endpoint]:
+    """The endpoints of a batch, told of what comes after the position `before`."""
+    return [
+        Endpoint(
+            0,
+            f"{batch.batch_id}/{name}",
+            Kind.BATCH_CALLBACK,
+            batch.tenant_id,
+            batch.project_id,
+            batch.batch_id,
+            Status.ACTIVE,
+            before,
+            batch.created,
+            Registration(_wishes(events, settings), str(batch.callbacks[name]), name),
+        )
+        for name, events in BATCH_CALLBACKS.items()
+        if batch.callbacks.get(name)
+    ]
 
 
 def _callbacks(extras: Mapping[str, Any]) -> dict[str, str]:

@@ -17,7 +17,7 @@ from lodestream_server.delivery.attempts import Attempt, DisablingRule, Outcome
 from lodestream_server.delivery.endpoints import Endpoint, Kind, Status
 from lodestream_server.delivery.senders import Sender, Sent
 from lodestream_server.delivery.settings import DeliverySettings
-from lodestream_server.delivery.tellings import Telling
+from lodestream_server.delivery.tellings import Telling, delivery_id
 from lodestream_server.engine.clock import Clock
 from lodestream_server.store.store import Store
 
@@ -45,6 +45,14 @@ class Parcel:
     first_due: datetime | None = None
     #: Somebody does not want to wait for `due`.
     hurry: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+def parcel_of(endpoint_id: str, telling: Telling, before: Attempt | None) -> Parcel:
+    """The parcel of a telling; `before` is its newest attempt, where some were made already."""
+    name = delivery_id(endpoint_id, telling.event.run_id, telling.event.sequence)
+    if before is None:
+        return Parcel(name, telling)
+    return Parcel(name, telling, before.ordinal, before.next, before.due)
 
 
 class Courier:

@@ -63,6 +63,7 @@ def _senders(caller: Caller, poster: Poster, settings: DeliverySettings) -> dict
         Kind.WEBHOOK: caller,
         Kind.SUBSCRIPTION: caller,
         Kind.CALLBACK: caller,
+        Kind.BATCH_CALLBACK: caller,
         Kind.SLACK: SlackSender(poster, settings.slack, settings.public_url),
     }
     if settings.mail is not None:

@@ -20,6 +20,8 @@ class Kind(StrEnum):
     SUBSCRIPTION = "subscription"
     #: One address of an operation's `callbacks`; each is served on its own, so that a dead one delays no other.
     CALLBACK = "callback"
+    #: One address of a batch's `batchCallbacks`; `run_id` is the batch's id, the cursor a position.
+    BATCH_CALLBACK = "batch-callback"
     EMAIL = "email"
     SLACK = "slack"
 
@@ -114,7 +116,7 @@ class Endpoint:
     project_id: str
     run_id: str | None
     status: Status
-    #: Position of the store, or sequence of the run: everything up to it is settled.
+    #: Sequence of the run, or position of the store for what follows several: everything up to it is settled.
     cursor: int
     created: datetime
     registration: Registration

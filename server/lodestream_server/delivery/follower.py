@@ -56,12 +56,11 @@ class Follower:
         if isinstance(event.body, Submitted):
             return _NOTHING if self._concerns(event.body) else _FOREIGN
         try:
-            run = await self._store.run(event.run_id)
-        except RunNotFound:
+            if not self._concerns(await self._store.run(event.run_id)):
+                return _FOREIGN
+            return await told_up_to(self._store, self._wishes, event.run_id, event.sequence - 1)
+        except RunNotFound:  # removed, with its story
             return _FOREIGN
-        if not self._concerns(run):
-            return _FOREIGN
-        return await told_up_to(self._store, self._wishes, event.run_id, event.sequence - 1)
 
     def _concerns(self, run: Submitted | RunState) -> bool:
         endpoint, types = self._endpoint, self._wishes.types

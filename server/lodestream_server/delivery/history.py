@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from functools import reduce
 
+from lodestream.errors import RunNotFound
 from lodestream_server.delivery.endpoints import Wishes
 from lodestream_server.delivery.tellings import Telling, Told, step
 from lodestream_server.runs.events import Event
@@ -13,10 +14,12 @@ from lodestream_server.store.store import Store
 
 
 async def told_up_to(store: Store, wishes: Wishes, run_id: str, sequence: int) -> Told:
-    """The stand after that event of the run, folded from its first."""
+    """The stand after that event of the run, folded from its first. Raises RunNotFound when that is gone."""
     if sequence == 0:
         return Told()
     events = await store.read(lambda db: events_of(db, run_id, 0, None, sequence))
+    if len(events) < sequence:
+        raise RunNotFound("The beginning of the run's log is no longer kept.")
     # A long story takes a while to fold; others have their turn meanwhile.
     return await asyncio.to_thread(_fold, wishes, events)
 

@@ -1,17 +1,19 @@
 """A telling as the JSON that receivers get: `DeliveryPayload` of the contract, in the documented words. Pure."""
 
+from datetime import timedelta
 from typing import Any
 
 from lodestream import wire
 from lodestream.v1 import common_pb2, webhook_pb2
 from lodestream_server.delivery.tellings import Telling
 from lodestream_server.runs import bodies
+from lodestream_server.runs.batch import BatchState
 from lodestream_server.runs.bodies import Json
 from lodestream_server.runs.shapes import words
 from lodestream_server.runs.shapes.common import api, error_of, took_s
 from lodestream_server.runs.shapes.values import duration, percent, struct_or_none, timestamp
 from lodestream_server.runs.state import RunState
-from lodestream_server.runs.states import RunKind
+from lodestream_server.runs.states import RunKind, State
 
 _pb = webhook_pb2.DeliveryPayload
 #: The word of a test.
@@ -26,10 +28,13 @@ def body_of(telling: Telling, resume_token: str) -> bytes:
 def as_payload(telling: Telling, resume_token: str) -> _pb:
     """The message behind it."""
     run, operation = telling.run, telling.run.kind is RunKind.OPERATION
+    if telling.batch is not None and telling.word.startswith("batch."):
+        return _of_batch(telling, telling.batch, resume_token)
     return _pb(
         event=telling.word,
         operation_id=run.run_id if operation else None,
         job_id=None if operation else run.run_id,
+        batch_id=run.batch_id or None,
         name=run.name,
         type=run.type,
         status=status_word(run),
@@ -37,6 +42,22 @@ def as_payload(telling: Telling, resume_token: str) -> _pb:
         timestamp=timestamp(telling.time),
         resume_token=resume_token,
         data=_pb.Data(**_data(telling)),
+    )
+
+
+def _of_batch(telling: Telling, batch: BatchState, resume_token: str) -> _pb:
+    """About the batch as a whole; the operation is the one whose event it was, and whose token it is."""
+    took = (batch.ended - batch.batch.created) / timedelta(seconds=1) if batch.ended else None
+    return _pb(
+        event=telling.word,
+        operation_id=telling.run.run_id,
+        batch_id=batch.batch.batch_id,
+        name=batch.batch.name,
+        status=_operation_word(batch.state),
+        progress=percent(batch.percent),
+        timestamp=timestamp(telling.time),
+        resume_token=resume_token,
+        data=_pb.Data(duration=duration(took)),
     )
 
 
@@ -48,8 +69,12 @@ def ping_body(name: str, now: Any) -> bytes:
 def status_word(run: RunState) -> str:
     """The documented English word for where the run stands."""
     if run.kind is RunKind.OPERATION:
-        return wire.words(common_pb2.OperationStatus.DESCRIPTOR, "en")[words.OPERATION_STATUSES[run.state]]
+        return _operation_word(run.state)
     return wire.words(common_pb2.JobStatus.DESCRIPTOR, "en")[words.JOB_STATUSES[run.state]]
+
+
+def _operation_word(state: State) -> str:
+    return wire.words(common_pb2.OperationStatus.DESCRIPTOR, "en")[words.OPERATION_STATUSES[state]]
 
 
 def _data(telling: Telling) -> Json:

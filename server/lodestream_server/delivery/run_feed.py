@@ -8,11 +8,11 @@ from functools import partial
 from typing import cast
 
 from lodestream.errors import RunNotFound
-from lodestream_server.delivery import attempt_log, attempts, rows
-from lodestream_server.delivery.courier import Courier, Live, Parcel
+from lodestream_server.delivery import attempt_log, rows
+from lodestream_server.delivery.courier import Courier, Live, parcel_of
 from lodestream_server.delivery.endpoints import Status
 from lodestream_server.delivery.history import told_up_to
-from lodestream_server.delivery.tellings import Telling, delivery_id, step
+from lodestream_server.delivery.tellings import Telling, step
 from lodestream_server.engine.clock import Clock
 from lodestream_server.runs.events import Event
 from lodestream_server.store.store import Store
@@ -62,7 +62,7 @@ class RunFeed:
                     continue
                 if self._over(event.time) or self._live.stopped.is_set():
                     return
-                parcel = _parcel(endpoint.endpoint_id, telling, before)
+                parcel = parcel_of(endpoint.endpoint_id, telling, before)
                 # Everything before the event is settled, since events come one after the other.
                 await self._courier.carry(self._live, parcel, partial(int, event.sequence))
 
@@ -78,10 +78,3 @@ async def _each(batches: AsyncGenerator[tuple[Event, ...], None]) -> AsyncIterat
     async for batch in batches:
         for event in batch:
             yield event
-
-
-def _parcel(endpoint_id: str, telling: Telling, before: attempts.Attempt | None) -> Parcel:
-    name = delivery_id(endpoint_id, telling.event.run_id, telling.event.sequence)
-    if before is None:
-        return Parcel(name, telling)
-    return Parcel(name, telling, before.ordinal, before.next, before.due)

@@ -7,11 +7,13 @@ run begins or ends. A task that fails unexpectedly begins again from its stored 
 import asyncio
 import logging
 from collections.abc import Coroutine, Sequence
+from functools import partial
 from typing import Any, Final
 
 from lodestream.errors import RunNotFound
 from lodestream_server.delivery import rows
-from lodestream_server.delivery.asked_for import asked_for
+from lodestream_server.delivery.asked_for import asked_for, asked_for_batch
+from lodestream_server.delivery.batch_feed import BatchFeed
 from lodestream_server.delivery.courier import Courier, Live
 from lodestream_server.delivery.endpoints import Endpoint, Kind, Status
 from lodestream_server.delivery.run_feed import RunFeed
@@ -21,6 +23,7 @@ from lodestream_server.engine.clock import Clock
 from lodestream_server.runs.bodies import Started, Submitted
 from lodestream_server.runs.events import Event
 from lodestream_server.runs.states import WAITING
+from lodestream_server.store.batches import find_batch
 from lodestream_server.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -70,7 +73,7 @@ class Service:
         if self.live(endpoint.number) is not None or not endpoint.registration.served:
             return
         live = self._live[endpoint.number] = Live(endpoint, self._settings.per_endpoint)
-        if endpoint.kind is Kind.WEBHOOK:
+        if endpoint.kind in (Kind.WEBHOOK, Kind.BATCH_CALLBACK):
             self.spawn(self._kept_going(live))
             return
         assert endpoint.run_id is not None  # of one run
@@ -107,9 +110,11 @@ class Service:
         if self._live.get(live.endpoint.number) is live:
             del self._live[live.endpoint.number]
 
-    def _feed(self, live: Live) -> WebhookFeed | RunFeed:
+    def _feed(self, live: Live) -> WebhookFeed | BatchFeed | RunFeed:
         if live.endpoint.kind is Kind.WEBHOOK:
             return WebhookFeed(live, self._store, self._courier, self._settings)
+        if live.endpoint.kind is Kind.BATCH_CALLBACK:
+            return BatchFeed(live, self._store, self._courier)
         return RunFeed(live, self._store, self._courier, self._clock)
 
     async def _waits(self, run_id: str) -> bool:
@@ -133,12 +138,16 @@ class Service:
                 await asyncio.sleep(self._settings.trouble_s)
 
     async def _look(self, batch: Sequence[Event], before: int) -> None:
+        submitted = [(event, event.body) for event in batch if isinstance(event.body, Submitted)]
         found = [
             endpoint
-            for event in batch
-            if isinstance(event.body, Submitted)
-            for endpoint in asked_for(event.run_id, event.body, event.time, self._settings)
+            for event, body in submitted
+            for endpoint in asked_for(event.run_id, body, event.time, self._settings)
         ]
+        for name in dict.fromkeys(body.batch_id for _, body in submitted if body.batch_id):
+            whole = await self._store.read(partial(find_batch, batch_id=name))
+            # All of a batch is committed at once, so nothing of it happened before this.
+            found += asked_for_batch(whole, before, self._settings) if whole is not None else []
         here = batch[-1].position
         if found or here // _SAVE_EVERY > before // _SAVE_EVERY:
             for endpoint in await self._store.write(lambda tx: _added(tx, found, here)):

@@ -50,7 +50,7 @@ class DeliverySettings:
     attempt_s: float = 15.0
     #: Attempts under way for one endpoint, and for all together.
     per_endpoint: int = 8
-    at_once: int = 64
+    at_once: int = 256
     #: Deliveries of one endpoint that may be begun and not settled; its reading of the log waits beyond that.
     window: int = 256
     #: For registrations that say nothing; the documented example's figures.

@@ -4,17 +4,27 @@ Each event gives at most one telling to an endpoint, so (endpoint, run, sequence
 call it.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import blake2b
+from typing import Final
 
 from lodestream_server.delivery.endpoints import Wishes
 from lodestream_server.runs import bodies
+from lodestream_server.runs.batch import BatchState
 from lodestream_server.runs.events import Event
 from lodestream_server.runs.fold import apply
 from lodestream_server.runs.state import RunState
 from lodestream_server.runs.states import PhaseStatus, RunKind
 
+#: The word for each way in which an operation ends.
+ENDS: Final[Mapping[str, str]] = {
+    bodies.Completed.KIND: "operation.completed",
+    bodies.Failed.KIND: "operation.failed",
+    bodies.TimedOut.KIND: "operation.failed",
+    bodies.Cancelled.KIND: "operation.cancelled",
+}
 #: What a line of the log is told as where debug lines were asked for; it has no word of its own in a registration.
 DEBUG = "debug"
 #: Words that are told only when the work has moved on by the endpoint's step.
@@ -36,6 +46,8 @@ class Telling:
     word: str
     event: Event
     run: RunState
+    #: For a batch's callbacks: the batch right after the event.
+    batch: BatchState | None = None
 
     @property
     def time(self) -> datetime:
@@ -80,13 +92,7 @@ def _operation_words(before: RunState | None, run: RunState, event: Event) -> tu
         case bodies.PhaseCompleted(phase):
             again = before is not None and before.phase(phase).status is PhaseStatus.COMPLETED
             return ("operation.progress",) if again else ("operation.phase.completed", "operation.progress")
-        case bodies.Completed():
-            return ("operation.completed",)
-        case bodies.Failed() | bodies.TimedOut():
-            return ("operation.failed",)
-        case bodies.Cancelled():
-            return ("operation.cancelled",)
-    return ()
+    return (ENDS[event.kind],) if event.ends_run else ()
 
 
 def _job_words(event: Event) -> tuple[str, ...]:

@@ -11,10 +11,10 @@ from functools import partial
 
 from lodestream_server.delivery import attempt_log, rows
 from lodestream_server.delivery.attempts import Attempt
-from lodestream_server.delivery.courier import Courier, Live, Parcel
+from lodestream_server.delivery.courier import Courier, Live, Parcel, parcel_of
 from lodestream_server.delivery.follower import Follower
 from lodestream_server.delivery.settings import DeliverySettings
-from lodestream_server.delivery.tellings import Telling, delivery_id
+from lodestream_server.delivery.tellings import Telling
 from lodestream_server.delivery.window import Window
 from lodestream_server.runs.events import Event
 from lodestream_server.store.store import Store
@@ -73,12 +73,8 @@ class WebhookFeed:
         return Telling(before.event, event, seen.run) if before is not None else seen.telling
 
     def _parcel(self, telling: Telling) -> Parcel:
-        event = telling.event
-        name = delivery_id(self._live.endpoint.endpoint_id, event.run_id, event.sequence)
-        before = self._begun.pop((event.run_id, event.sequence), None)
-        if before is None:
-            return Parcel(name, telling)
-        return Parcel(name, telling, before.ordinal, before.next, before.due)
+        before = self._begun.pop((telling.event.run_id, telling.event.sequence), None)
+        return parcel_of(self._live.endpoint.endpoint_id, telling, before)
 
     def _put(self, parcel: Parcel, window: Window, lanes: asyncio.TaskGroup) -> None:
         run_id = parcel.telling.event.run_id

@@ -1739,7 +1739,9 @@ class DeliveryPayload(_message.Message):
     RESUME_TOKEN_FIELD_NUMBER: _builtins.int
     DATA_FIELD_NUMBER: _builtins.int
     event: _builtins.str
-    """What happened, in the word of the registration: operation.progress, stageCompleted …; ping for a test."""
+    """What happened, in the word of the registration: operation.progress, stageCompleted …; batch.started and batch.completed to a
+    batch's callbacks, debug for debug lines, ping for a test.
+    """
     operation_id: _builtins.str
     """About which operation; absent for jobs."""
     job_id: _builtins.str

@@ -138,7 +138,7 @@ class WebhookServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def RedeliverDelivery(self, request, context):
-        """Sends a delivery again, now. Repeated: sends it once more.
+        """Sends a delivery again, now; one that waits for its next attempt no longer waits. Repeated: sends it once more.
 
         Errors: WEBHOOK_NOT_FOUND, DELIVERY_NOT_FOUND.
         """
@@ -168,7 +168,7 @@ class WebhookServiceServicer(object):
     def SubscribeToJob(self, request, context):
         """Subscribes an address, or a WebSocket, to the events of one job. Repeated: a second subscription.
 
-        Errors: RUN_NOT_FOUND, INVALID_FIELD.
+        A job that has ended is told as jobCompleted at once. Errors: RUN_NOT_FOUND, INVALID_FIELD, QUOTA_EXCEEDED, NOT_BUILT.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -53,7 +53,7 @@ class WebhookServiceStub:
     Errors: WEBHOOK_NOT_FOUND.
     """
     RedeliverDelivery: _grpc.UnaryUnaryMultiCallable[_webhook_pb2.RedeliverDeliveryRequest, _webhook_pb2.RedeliverDeliveryResponse]
-    """Sends a delivery again, now. Repeated: sends it once more.
+    """Sends a delivery again, now; one that waits for its next attempt no longer waits. Repeated: sends it once more.
 
     Errors: WEBHOOK_NOT_FOUND, DELIVERY_NOT_FOUND.
     """
@@ -71,7 +71,7 @@ class WebhookServiceStub:
     SubscribeToJob: _grpc.UnaryUnaryMultiCallable[_webhook_pb2.SubscribeToJobRequest, _webhook_pb2.SubscribeToJobResponse]
     """Subscribes an address, or a WebSocket, to the events of one job. Repeated: a second subscription.
 
-    Errors: RUN_NOT_FOUND, INVALID_FIELD.
+    A job that has ended is told as jobCompleted at once. Errors: RUN_NOT_FOUND, INVALID_FIELD, QUOTA_EXCEEDED, NOT_BUILT.
     """
     ListSubscriptions: _grpc.UnaryUnaryMultiCallable[_webhook_pb2.ListSubscriptionsRequest, _webhook_pb2.ListSubscriptionsResponse]
     """Subscriptions to a job, newest first. No effect.
@@ -106,7 +106,7 @@ class WebhookServiceAsyncStub(WebhookServiceStub):
     Errors: WEBHOOK_NOT_FOUND.
     """
     RedeliverDelivery: _aio.UnaryUnaryMultiCallable[_webhook_pb2.RedeliverDeliveryRequest, _webhook_pb2.RedeliverDeliveryResponse]  # type: ignore[assignment]
-    """Sends a delivery again, now. Repeated: sends it once more.
+    """Sends a delivery again, now; one that waits for its next attempt no longer waits. Repeated: sends it once more.
 
     Errors: WEBHOOK_NOT_FOUND, DELIVERY_NOT_FOUND.
     """
@@ -124,7 +124,7 @@ class WebhookServiceAsyncStub(WebhookServiceStub):
     SubscribeToJob: _aio.UnaryUnaryMultiCallable[_webhook_pb2.SubscribeToJobRequest, _webhook_pb2.SubscribeToJobResponse]  # type: ignore[assignment]
     """Subscribes an address, or a WebSocket, to the events of one job. Repeated: a second subscription.
 
-    Errors: RUN_NOT_FOUND, INVALID_FIELD.
+    A job that has ended is told as jobCompleted at once. Errors: RUN_NOT_FOUND, INVALID_FIELD, QUOTA_EXCEEDED, NOT_BUILT.
     """
     ListSubscriptions: _aio.UnaryUnaryMultiCallable[_webhook_pb2.ListSubscriptionsRequest, _webhook_pb2.ListSubscriptionsResponse]  # type: ignore[assignment]
     """Subscriptions to a job, newest first. No effect.
@@ -186,7 +186,7 @@ class WebhookServiceServicer:
         request: _webhook_pb2.RedeliverDeliveryRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_webhook_pb2.RedeliverDeliveryResponse, _abc.Awaitable[_webhook_pb2.RedeliverDeliveryResponse]]:
-        """Sends a delivery again, now. Repeated: sends it once more.
+        """Sends a delivery again, now; one that waits for its next attempt no longer waits. Repeated: sends it once more.
 
         Errors: WEBHOOK_NOT_FOUND, DELIVERY_NOT_FOUND.
         """
@@ -219,7 +219,7 @@ class WebhookServiceServicer:
     ) -> _typing.Union[_webhook_pb2.SubscribeToJobResponse, _abc.Awaitable[_webhook_pb2.SubscribeToJobResponse]]:
         """Subscribes an address, or a WebSocket, to the events of one job. Repeated: a second subscription.
 
-        Errors: RUN_NOT_FOUND, INVALID_FIELD.
+        A job that has ended is told as jobCompleted at once. Errors: RUN_NOT_FOUND, INVALID_FIELD, QUOTA_EXCEEDED, NOT_BUILT.
         """
 
     def ListSubscriptions(

@@ -72,7 +72,7 @@ def valid_requests_are_taken(ctx, response, case):
         return
     if faults and all(fault.get("pointer", "").startswith("/parameters/") for fault in faults):
         return  # free-form parameters mean something to the type of work that they are for
-    if faults and all(fault["detail"].startswith(("lies before", "give either")) for fault in faults):
+    if faults and all(fault["detail"].startswith(("lies before", "give either", "excludes")) for fault in faults):
         return  # each of two parameters is good, but not beside the other
     if case.media_type == "application/octet-stream" and [fault.get("parameter") for fault in faults] == [
         "datasetName"

@@ -64,6 +64,7 @@ def test_every_violation_is_listed_and_waiting_is_hinted_at():
     """errors[] and Retry-After."""
     found = told(failed(InvalidField.of(Violation("job_name", "is empty"), Violation("job_type", "is unknown"))))
     assert [fault["pointer"] for fault in found.faults] == ["/jobName", "/jobType"]
+    assert found.detail == "/jobName: is empty"
     assert (b"retry-after", b"3") in told(failed(QuotaExceeded(retry_after_s=2.5))).headers
 
 

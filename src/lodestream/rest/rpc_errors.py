@@ -7,7 +7,7 @@ caller wrote them. What a network or another gRPC server adds is told by its cod
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from google.protobuf.descriptor import Descriptor
 from grpc import StatusCode, aio
@@ -43,9 +43,19 @@ def refusal(error: aio.AioRpcError, request: Descriptor, in_path: Collection[str
         retry = [(b"retry-after", b"1")] if known and known[0] == "UNAVAILABLE" else []
         return Refusal(*known, headers=retry) if known else None
     made = refusal_of(told, lambda name: place(request, name, in_path, with_body))
+    if told.violations:
+        made.detail = _in_callers_words(made.detail, told.violations[0].field, made.faults[0])
     if type(told) is LodestreamError and "reason" in made.facts:
         made.reason, made.status = made.facts.pop("reason"), _HTTP.get(error.code(), 500)
     return made
+
+
+def _in_callers_words(detail: str, field: str, fault: Mapping[str, str]) -> str:
+    """The message with the field that it begins with named as the caller wrote it."""
+    if not field or not detail.startswith(f"{field}: "):
+        return detail
+    written = fault.get("pointer") or f"{fault['in']} parameter {fault.get('parameter', '')}"
+    return written + detail.removeprefix(field)
 
 
 def place(request: Descriptor, name: str, in_path: Collection[str], with_body: bool) -> dict[str, str]:

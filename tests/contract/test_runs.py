@@ -183,9 +183,9 @@ async def test_contradicting_schedules_are_refused(world, immediately):
         await world.start(JOBS, JOBS.quick, scheduling=scheduling)
 
 
-async def test_what_is_not_built_is_not_ignored(world):
-    """Dependencies that nobody would wait for are refused; so is a pipeline that nobody registered."""
-    with pytest.raises(errors.NotBuilt):
+async def test_what_is_not_there_cannot_be_referred_to(world):
+    """A job that nobody submitted cannot be waited for, nor a pipeline run that nobody registered."""
+    with pytest.raises(errors.DependencyProblem):
         await world.start(JOBS, JOBS.quick, dependencies=["another"])
     with pytest.raises(errors.UnknownResource):
         await world.start(JOBS, JOBS.quick, resource=job_pb2.JobResource(resource_type="Pipeline", resource_id="p"))

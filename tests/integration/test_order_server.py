@@ -28,6 +28,8 @@ from lodestream.v1 import (
     operation_pb2_grpc,
     queue_pb2,
     queue_pb2_grpc,
+    system_pb2,
+    system_pb2_grpc,
     tracking_pb2,
     tracking_pb2_grpc,
 )
@@ -283,3 +285,24 @@ async def test_dependencies_are_shown_from_both_ends(ask, server, tmp_path):
     assert {one.status for one in shown.blocking_conditions} == {tracking_pb2.DEPENDENCY_STATUS_RESOLVED}
     [node] = shown.dependencies.resource_dependencies
     assert (node.resource_type, node.status) == ("ComputeNode", tracking_pb2.DEPENDENCY_STATUS_RELEASED)
+
+
+async def test_the_system_says_what_was_done(ask, server):
+    """Completed today, how long they took, how many of those that ended went well, how long they waited."""
+    system = system_pb2_grpc.SystemServiceStub(server.channel)
+    request = system_pb2.GetSystemStatusRequest(tenant_id=TENANT)
+    before = (await ask(system.GetSystemStatus, request)).performance_metrics
+    assert before.jobs_completed_today == 0
+    assert not before.HasField("average_job_duration")
+    assert not before.HasField("success_rate")
+    for _ in range(2):
+        await _ended(server, await _job(ask))
+    batch = await ask(ask.batches.SubmitBatch, _batch(_step("bad", FAIL)))
+    await _ended(server, batch.operations[0].operation_id)
+    shown = await ask(system.GetSystemStatus, request)
+    done = shown.performance_metrics
+    assert done.jobs_completed_today == 2
+    assert done.average_job_duration.ToTimedelta().total_seconds() > 0
+    assert done.success_rate == 66.7
+    assert done.throughput_per_hour == 0.1
+    assert 0 <= shown.queue_statistics.average_wait_time.ToTimedelta().total_seconds() < 10

@@ -1,6 +1,7 @@
 """Steers the queue: pause, resume, purge, reprioritise, explain. What it changes is durable before it counts."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from lodestream.errors import RunAlreadyEnded, RunAlreadyStarted, RunNotFound
 from lodestream_server.engine.cancelling import Canceller
@@ -15,7 +16,7 @@ from lodestream_server.store.appending import Fact, Guard, RaceLost
 from lodestream_server.store.pauses import Pause, add_pause, all_pauses, remove_pause
 from lodestream_server.store.reading import Scope
 from lodestream_server.store.store import Store
-from lodestream_server.store.throughput import mean_wait_s
+from lodestream_server.store.throughput import EndedSince, ended_since, mean_wait_s
 
 
 class QueueDesk:
@@ -41,9 +42,21 @@ class QueueDesk:
         """How many runs of the project wait in the queue."""
         return len(self._queued(scope))
 
-    async def mean_wait_s(self, scope: Scope) -> float | None:
-        """Mean wait of the project's newest hundred starts; None without any."""
-        return await self._store.read(lambda db: mean_wait_s(db, scope.tenant_id, scope.project_id))
+    async def mean_wait_s(self, tenant_id: str, project_id: str | None = None) -> float | None:
+        """Mean wait of the newest hundred starts of a tenant, or of one project; None without any."""
+        return await self._store.read(lambda db: mean_wait_s(db, tenant_id, project_id))
+
+    async def ended_since(self, tenant_id: str, since: datetime) -> EndedSince:
+        """What ended of a tenant since then."""
+        return await self._store.read(lambda db: ended_since(db, tenant_id, since))
+
+    def emptied_in_s(self, tenant_id: str, project_id: str | None = None) -> float | None:
+        """Seconds of work that wait, spread over all workers; None when some of it is of unknown length, or none
+        waits."""
+        waiting = [one for one in self._dispatcher.in_order() if one.tenant_id == tenant_id]
+        lengths = [one.expected_s for one in waiting if project_id in (None, one.project_id)]
+        known = [length for length in lengths if length is not None]
+        return sum(known) / self._dispatcher.seats if known and len(known) == len(lengths) else None
 
     async def pause(self, scope: Scope, by: str = "", reason: str = "") -> Pause:
         """Starts nothing more of a project; the pause that there is already counts on. Survives a restart."""

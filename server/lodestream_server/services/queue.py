@@ -93,7 +93,10 @@ class QueueService(QueueSteering, queue_pb2_grpc.QueueServiceServicer):
                 high_priority_jobs=priorities.count(Priority.HIGH),
                 normal_priority_jobs=priorities.count(Priority.NORMAL),
                 low_priority_jobs=priorities.count(Priority.LOW),
-                average_wait_time=duration(await self._engine.desk.mean_wait_s(scope) or 0.0),
+                average_wait_time=duration(
+                    await self._engine.desk.mean_wait_s(scope.tenant_id, scope.project_id) or 0.0
+                ),
+                estimated_processing_time=duration(self._engine.desk.emptied_in_s(scope.tenant_id, scope.project_id)),
             ),
             processing_capacity=_pb.ProcessingCapacity(
                 active_workers=busy,

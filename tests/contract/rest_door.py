@@ -13,7 +13,7 @@ from google.api import annotations_pb2
 from google.protobuf.message import Message
 
 from lodestream import status, wire
-from lodestream.errors import LodestreamError, Violation
+from lodestream.errors import InvalidField, LodestreamError, Violation
 from lodestream.v1 import artifact_pb2, rest_pb2
 from lodestream.v1.dataset_pb2 import UploadDatasetRequest
 from lodestream.wire.fields import rule
@@ -46,14 +46,16 @@ class RestDoor:
             yield message
 
     async def send(self, method: str, requests: Iterable[Message]) -> Any:
-        header: Any = UploadDatasetRequest.Header()
-        chunks = []
-        for message in requests:
-            one: Any = message
-            if one.WhichOneof("part") == "header":
-                header = one.header
-            elif one.WhichOneof("part") == "chunk":
-                chunks.append(one.chunk)
+        parts: list[Any] = list(requests)
+        held = [part.WhichOneof("part") for part in parts]
+        if held[1:] and (held[-1] != "footer" or held.count("footer") != 1):
+            return await self._beside.send(method, parts)  # over REST the end of the body is the footer
+        header = UploadDatasetRequest.Header()
+        header.CopyFrom(parts[0].header)
+        header.sha256 = header.sha256 or parts[-1].footer.sha256
+        if not header.sha256:
+            header.ClearField("sha256")
+        chunks = [part.chunk for part in parts[1:-1]]
         path, query, _ = self._written(method, header, lambda name: name.removeprefix("header."))
         made = self._client.build_request(
             "POST",
@@ -173,8 +175,11 @@ def _raise(answer: httpx.Response, request: Any) -> None:
     assert status.of(document["reason"]).http == answer.status_code, "the status has to be the reason's"
     retry = answer.headers.get("retry-after")
     violations = [Violation(_field(request, fault), fault["detail"]) for fault in document.get("errors", ())]
+    message = document["detail"]
+    if kind is InvalidField and violations:
+        message = f"{violations[0].field}: {violations[0].description}"
     raise kind(
-        document["detail"],
+        message,
         violations=violations,
         retry_after_s=float(retry) if retry else None,
         details=document.get("details", {}),

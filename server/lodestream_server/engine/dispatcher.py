@@ -191,8 +191,6 @@ class Dispatcher:
         again = False
         try:
             await self._try(run_id, seat)
-        except Unassignable as fault:
-            await self._refuse(run_id, seat, fault)
         except Exception:
             log.exception("the attempt at %s broke off", run_id)
             again = True
@@ -206,7 +204,11 @@ class Dispatcher:
 
     async def _try(self, run_id: str, seat: Seat) -> None:
         run = await self._store.run(run_id)
-        assignment = await self._assignments.of(run)
+        try:
+            assignment = await self._assignments.of(run)
+        except Unassignable as fault:
+            await self._refuse(run_id, seat, fault)
+            return
         execution_id = self._ids.new(self._clock.now(), "exec-")
         attempt = Attempt(run, seat, self._store, self._clock, self._settings, execution_id, self._aftermath)
         self._attempts[run_id] = attempt

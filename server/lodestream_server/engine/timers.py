@@ -14,6 +14,9 @@ from lodestream_server.runs.states import State
 
 log = logging.getLogger(__name__)
 
+#: While the store cannot write, it is asked again after this.
+_AGAIN = timedelta(seconds=1)
+
 
 def next_due(run: RunState, queue_limit_s: float | None = None) -> datetime | None:
     """When time alone will change the run; None: never."""
@@ -52,9 +55,7 @@ class Timers:
         if when is None:
             self._when.pop(run.run_id, None)
         elif self._when.get(run.run_id) != when:
-            self._when[run.run_id] = when
-            heapq.heappush(self._heap, (when, run.run_id))
-            self._changed.set()
+            self._note(run.run_id, when)
 
     def start(self) -> None:
         """Begins to watch the clock."""
@@ -67,6 +68,11 @@ class Timers:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
 
+    def _note(self, run_id: str, when: datetime) -> None:
+        self._when[run_id] = when
+        heapq.heappush(self._heap, (when, run_id))
+        self._changed.set()
+
     async def _watch(self) -> None:
         while True:
             await self._sleep()
@@ -78,7 +84,8 @@ class Timers:
                 try:
                     await self._due(run_id)
                 except Exception:
-                    log.exception("what was due for %s could not be done", run_id)
+                    log.exception("what was due for %s could not be done; trying again", run_id)
+                    self._note(run_id, self._clock.now() + _AGAIN)
 
     async def _sleep(self) -> None:
         self._changed.clear()

@@ -1,0 +1,78 @@
+"""Servers killed at random moments under load, one after the other on one data directory; then what must be true."""
+
+import asyncio
+import os
+import random
+import sys
+from collections import Counter
+from pathlib import Path
+
+from lodestream_server.engine.engine import Engine
+from lodestream_server.runs.fold import replay
+from lodestream_server.runs.states import RunKind
+from lodestream_server.store.paging import PageRequest
+from lodestream_server.store.reading import RunFilter
+
+from tests.integration.engine_world import ROOT, SCOPE, engine_at
+
+#: Long enough for some servers to do a little, short enough for others to die in their recovery.
+_SHORTEST_S, _LONGEST_S = 0.3, 2.0
+
+
+async def survive(folder: Path, kills: int, seed: int) -> int:
+    """So many kills; how many runs there were. Raises AssertionError, with the folder kept, where one is lost."""
+    dice, ledger = random.Random(seed), folder / "ledger"
+    for turn in range(kills):
+        await _one_life(folder / "data", ledger, seed * 1000 + turn, dice.uniform(_SHORTEST_S, _LONGEST_S))
+    lines = [line.split() for line in ledger.read_text().splitlines()] if ledger.exists() else []
+    assert lines, f"seed {seed}: no server lived long enough to acknowledge anything"
+    async with engine_at(folder / "data") as engine:
+        runs = [run_id for kind in RunKind for run_id in await _all(engine, kind)]
+        lost = {run_id for _, run_id in lines} - set(runs)
+        assert not lost, f"seed {seed}: acknowledged and lost: {sorted(lost)[:5]}"
+        names: Counter[str] = Counter()
+        for run_id in runs:
+            names[await _checked(engine, run_id)] += 1
+        twice = [name for name, times in names.items() if times > 1]
+        assert not twice, f"seed {seed}: there twice: {twice[:5]}"
+    return len(runs)
+
+
+async def _one_life(data_dir: Path, ledger: Path, seed: int, lives_s: float) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "tests.integration.loaded_server",
+        str(data_dir),
+        str(ledger),
+        str(seed),
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        async with asyncio.timeout(lives_s):
+            code = await process.wait()
+        raise AssertionError(f"seed {seed}: the server ended by itself with {code}")
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+
+
+async def _all(engine: Engine, kind: RunKind) -> list[str]:
+    found, token = list[str](), None
+    while True:
+        page = await engine.list(SCOPE, RunFilter(kind), PageRequest(page_size=100, page_token=token))
+        found += [run.run_id for run in page.items]
+        if (token := page.next_token) is None:
+            return found
+
+
+async def _checked(engine: Engine, run_id: str) -> str:
+    async with asyncio.timeout(120):
+        run = await engine.ended(SCOPE, run_id)
+    events = await engine.events(SCOPE, run_id)
+    assert [event.sequence for event in events] == list(range(1, len(events) + 1)), run_id
+    assert sum(event.ends_run for event in events) == 1, run_id
+    assert replay(events) == run, run_id
+    return run.name

@@ -29,6 +29,7 @@ from lodestream_server.grpc_door.limits import Limits
 from lodestream_server.grpc_door.listening import CannotListen, check_address, listen, make_server
 from lodestream_server.grpc_door.methods import SERVICES
 from lodestream_server.grpc_door.web_tokens import WebTokens, WebTokenSettings
+from lodestream_server.observing.opening import observation
 from lodestream_server.services import Services, add_services, make_services
 from lodestream_server.services.watching import Pace, Streams
 from lodestream_server.settings import ServerSettings
@@ -54,6 +55,7 @@ class RunningServer:
     services: Services
     streams: Streams
     rest: str | None = None
+    metrics: str | None = None
 
 
 @asynccontextmanager
@@ -69,12 +71,19 @@ async def running(
     engine_settings = engine_settings or settings.engine()
     check_address(settings)
     web_tokens = _web_tokens(settings)
-    async with open_engine(settings.data_dir, engine_settings, catalogue=catalogue) as engine:
+    async with (
+        open_engine(settings.data_dir, engine_settings, catalogue=catalogue) as engine,
+        observation(settings, engine) as seen,
+    ):
         streams, state = Streams(), health.aio.HealthServicer()
         key = link_key(settings.data_dir)
         known = Credentials(engine.keys, link_key=key, web_tokens=web_tokens)
-        limits = Limits(*settings.allowances())
-        guard = Guard(known, reflection_takes_key=settings.reflection == "key", limits=limits)
+        guard = Guard(
+            known,
+            reflection_takes_key=settings.reflection == "key",
+            limits=Limits(*settings.allowances()),
+            observers=seen.observers,
+        )
         server = make_server(settings, [guard])
         pace = Pace(settings.bookmark_s, settings.stream_age_s)
         services = make_services(
@@ -91,7 +100,7 @@ async def running(
             await state.set(name, health_pb2.HealthCheckResponse.SERVING)
         try:
             async with _rest_door(settings, guard, services, state, key) as rest:
-                yield RunningServer(address, token, engine, guard, services, streams, rest)
+                yield RunningServer(address, token, engine, guard, services, streams, rest, seen.metrics)
         finally:
             await state.enter_graceful_shutdown()
             streams.end_all()
@@ -160,7 +169,7 @@ async def serve(settings: ServerSettings, ready_file: Path | None = None) -> Non
             write_private(ready_file, orjson.dumps(ready(server)).decode() + "\n")
         if server.rest is not None:
             _settle()
-        log.info("serving", extra={"grpc": server.address, "rest": server.rest})
+        log.info("serving", extra={"grpc": server.address, "rest": server.rest, "metrics": server.metrics})
         await stop.wait()
         _forget(ready_file)
         log.info("stopping", extra={"at_work": len(server.engine.at_work()), "drain_s": settings.drain_s})
@@ -170,8 +179,8 @@ async def serve(settings: ServerSettings, ready_file: Path | None = None) -> Non
 
 def ready(server: RunningServer) -> dict[str, str | None]:
     """What the ready file says."""
-    doors = {"grpc": server.address, "rest": server.rest} if server.rest else {"grpc": server.address}
-    return {**doors, "token": server.token}
+    doors = {"grpc": server.address, "rest": server.rest, "metrics": server.metrics}
+    return {**{name: address for name, address in doors.items() if address}, "token": server.token}
 
 
 def _own_the_signals(stop: asyncio.Event, hurry: asyncio.Event) -> None:

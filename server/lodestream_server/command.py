@@ -75,6 +75,12 @@ def serve(
         float | None,
         typer.Option(help="Seconds that running work may go on after the signal to stop; 10 when left out."),
     ] = None,
+    metrics_port: Annotated[
+        int | None, typer.Option(help="Port on 127.0.0.1 where Prometheus reads figures; none when left out.")
+    ] = None,
+    traces: Annotated[
+        str | None, typer.Option(help="OpenTelemetry collector that gets a span per call: http://127.0.0.1:4318")
+    ] = None,
     log_level: Annotated[str | None, typer.Option(help="DEBUG, INFO (when left out), WARNING or ERROR.")] = None,
 ) -> None:
     """Run the server until SIGTERM or Ctrl-C."""

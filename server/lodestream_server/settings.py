@@ -96,6 +96,10 @@ class ServerSettings(BaseSettings):
     #: False: none of these limits.
     limits: bool = True
 
+    #: Port on 127.0.0.1 where Prometheus reads figures, at /metrics; 0 takes a free one, none without it.
+    metrics_port: int | None = Field(default=None, ge=0, le=65535)
+    #: Address of an OpenTelemetry collector (OTLP over HTTP), such as http://127.0.0.1:4318, that gets a span per call.
+    traces: str | None = None
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @field_validator("grpc")

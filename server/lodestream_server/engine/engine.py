@@ -159,6 +159,10 @@ class Engine:
         """How many runs of the project are in each state; every state is there."""
         return await self._store.read(lambda db: reading.counters(db, scope, kind))
 
+    async def totals(self) -> Mapping[tuple[str, str], int]:
+        """How many runs of all tenants there are of each kind and state."""
+        return await self._store.read(reading.totals)
+
     async def cancel(self, scope: Scope, run_id: str, order: CancelOrder, kind: RunKind | None = None) -> RunState:
         """The cancelled run with its receipt, after the terminal commit; the same answer when repeated.
 

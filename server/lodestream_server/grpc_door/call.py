@@ -1,10 +1,13 @@
-"""The call being answered: who made it, for which project. Set by the guard, read by servicers; a context variable, so
-that concurrent calls never meet."""
+"""The call being answered: who made it, for which project. Set by the guard, read by servicers; context variables, so
+that concurrent calls never meet.
+
+A `Trail` is there from a call's first moment on, whoever made it, and is read by log, figures and traces.
+"""
 
 from contextvars import ContextVar
 from dataclasses import dataclass
 
-from lodestream_server.store.keys import ApiKey
+from lodestream_server.store.keys import ApiKey, Role
 from lodestream_server.store.reading import Scope
 
 
@@ -24,12 +27,40 @@ class Call:
         return self.key.name
 
 
+@dataclass(slots=True)
+class Trail:
+    """What has become known of a call so far. `reason` says why it was refused; `by` and `tenant_id` are empty until
+    the guard has let it in."""
+
+    method: str
+    role: Role
+    streams: bool
+    request_id: str = ""
+    run_id: str = ""
+    by: str = ""
+    tenant_id: str = ""
+    reason: str = ""
+
+
 _current: ContextVar[Call] = ContextVar("lodestream_call")
+_trail: ContextVar[Trail | None] = ContextVar("lodestream_trail", default=None)
 
 
 def enter(call: Call) -> None:
     """Makes it the call of the running task."""
     _current.set(call)
+    if (seen := _trail.get()) is not None:
+        seen.by, seen.tenant_id = call.by, call.scope.tenant_id
+
+
+def follow(seen: Trail) -> None:
+    """Makes it the trail of the running task."""
+    _trail.set(seen)
+
+
+def trail() -> Trail | None:
+    """The trail of the call being answered; None outside of one."""
+    return _trail.get()
 
 
 def current() -> Call:

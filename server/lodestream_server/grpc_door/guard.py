@@ -7,7 +7,7 @@ not of the contract (health, reflection) passes; reflection asks for a key where
 
 import re
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ from lodestream_server.grpc_door.limits import Limits
 from lodestream_server.grpc_door.methods import METHODS, Method
 from lodestream_server.grpc_door.refusals import REQUEST_ID, refuse
 from lodestream_server.grpc_door.validation import accepted
+from lodestream_server.observing.calls import Observer, observed
 from lodestream_server.store.keys import ApiKey
 from lodestream_server.store.reading import Scope
 
@@ -42,8 +43,16 @@ UNREADABLE: Final = Unreadable()
 class Guard(ServerInterceptor):
     """See the module. One per server; shared by all its doors."""
 
-    def __init__(self, keys: Checker, *, reflection_takes_key: bool = False, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        keys: Checker,
+        *,
+        reflection_takes_key: bool = False,
+        limits: Limits | None = None,
+        observers: Sequence[Observer] = (),
+    ) -> None:
         self._keys = keys
+        self._observers = observers
         self._limits = limits or Limits()
         self._reflection_takes_key = reflection_takes_key
         self._wrapped: dict[str, tuple[Handler, Handler]] = {}
@@ -66,7 +75,7 @@ class Guard(ServerInterceptor):
 
     def _wrap(self, name: str, handler: Handler) -> Handler:
         if (method := METHODS.get(name)) is not None:
-            return _Guarded(self._keys, self._limits, method).wrap(handler)
+            return _Guarded(self._keys, self._limits, self._observers, method).wrap(handler)
         if name.startswith(_REFLECTION) and self._reflection_takes_key:
             return self._with_key(name, handler)
         return handler
@@ -90,9 +99,10 @@ class Guard(ServerInterceptor):
 class _Guarded:
     """The guarded handler of one method."""
 
-    def __init__(self, keys: Checker, limits: Limits, method: Method) -> None:
+    def __init__(self, keys: Checker, limits: Limits, observers: Sequence[Observer], method: Method) -> None:
         self._keys = keys
         self._limits = limits
+        self._observers = observers
         self._method = method
 
     def wrap(self, handler: Handler) -> Handler:
@@ -102,6 +112,7 @@ class _Guarded:
         if _is_generated(inner):
             inner = _not_built_stream(method) if method.server_streams else _not_built(method)
         make, behaviour = self._of_kind(inner)
+        behaviour = observed(method, behaviour, self._observers)
         return make(behaviour, _forgiving(handler.request_deserializer), _or_ready(handler.response_serializer))
 
     def _of_kind(self, inner: Behaviour) -> tuple[Any, Behaviour]:
@@ -175,11 +186,13 @@ class _Guarded:
 
 
 def request_id_of(context: Any) -> str:
-    """The caller's id of this call, or a new one."""
-    for name, value in context.invocation_metadata() or ():
-        if name == REQUEST_ID and isinstance(value, str) and _SANE_ID.fullmatch(value):
-            return value
-    return uuid.uuid4().hex
+    """The caller's id of this call, or a new one; noted on the call's trail."""
+    sent = (value for name, value in context.invocation_metadata() or () if name == REQUEST_ID)
+    sane = (value for value in sent if isinstance(value, str) and _SANE_ID.fullmatch(value))
+    request_id = next(sane, None) or uuid.uuid4().hex
+    if (seen := call.trail()) is not None:
+        seen.request_id = request_id
+    return request_id
 
 
 def _readable(request: Any) -> Any:

@@ -9,6 +9,7 @@ from grpc.aio import AbortError
 
 from lodestream import rich_status
 from lodestream.errors import Internal, LodestreamError
+from lodestream_server.grpc_door import call
 
 log = logging.getLogger(__name__)
 REQUEST_ID = "x-request-id"
@@ -19,6 +20,8 @@ async def refuse(context: Any, fault: Exception, method: str, request_id: str) -
     if isinstance(fault, AbortError):
         raise fault
     error = said(fault, method, request_id)
+    if (seen := call.trail()) is not None:
+        seen.reason = error.reason
     trailers = (*rich_status.to_trailers(error), (REQUEST_ID, request_id))
     await context.abort(rich_status.code_of(error), rich_status.to_status(error).message, trailers)
     raise AssertionError("abort raises")

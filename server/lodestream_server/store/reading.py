@@ -121,6 +121,12 @@ def counters(connection: sqlite3.Connection, scope: Scope, kind: RunKind) -> dic
     return dict.fromkeys(State, 0) | {State(state): runs for state, runs in rows}
 
 
+def totals(connection: sqlite3.Connection) -> dict[tuple[str, str], int]:
+    """How many runs of all tenants there are of each kind and state; what never was is not there."""
+    rows = connection.execute("SELECT kind, state, sum(runs) FROM counters GROUP BY kind, state")
+    return {(kind, state): runs for kind, state, runs in rows}
+
+
 def unended(connection: sqlite3.Connection, states: Iterable[State]) -> list[RunState]:
     """All runs in these states, oldest first."""
     wanted = [state.value for state in states]

@@ -6,11 +6,9 @@ What is acknowledged is committed. Ids of other projects and ids that never were
 
 import random
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from datetime import datetime, timedelta
 from pathlib import Path
 
 from lodestream.errors import ArtifactNotFound, RunNotFound
-from lodestream_server.engine import estimates
 from lodestream_server.engine.aftermath import Aftermath
 from lodestream_server.engine.allocation import MachineSize
 from lodestream_server.engine.assignments import Assignments
@@ -25,8 +23,8 @@ from lodestream_server.engine.ids import Ids
 from lodestream_server.engine.keys import Keys
 from lodestream_server.engine.leavings import Leavings
 from lodestream_server.engine.models import CancelOrder, EngineSettings, NewRun, QueuePlace, Submission
+from lodestream_server.engine.places import Places
 from lodestream_server.engine.prerequisites import Prerequisites
-from lodestream_server.engine.queue import Waiting, expected_starts
 from lodestream_server.engine.queue_desk import QueueDesk
 from lodestream_server.engine.recovery import recover
 from lodestream_server.engine.retrying import Retrying
@@ -79,8 +77,9 @@ class Engine:
         self._canceller = Canceller(store, self._dispatcher, clock, self._leavings, settings.queue_limit_s)
         self._timers = Timers(clock, self._canceller.due, settings.queue_limit_s)
         self._submitting = Submitting(store, catalogue, self._history, machine, clock, ids, settings.quotas)
+        self._places = Places(store, self._dispatcher, clock, settings)
         #: Tries ended runs again, as new ones.
-        self.retrying = Retrying(store, catalogue, self._submitting, self._leavings, self.submission)
+        self.retrying = Retrying(store, catalogue, self._submitting, self._leavings, self._places.submission)
         #: Runs that belong together.
         self.groups = Batches(store, self._submitting, self._canceller, ids)
         self._prerequisites = Prerequisites(store, datasets, self._canceller, self._history, clock)
@@ -142,7 +141,7 @@ class Engine:
         StoreUnavailable.
         """
         run, repeated = await self._submitting.submit(new)
-        return self.submission(run, repeated)
+        return self._places.submission(run, repeated)
 
     async def get(self, scope: Scope, run_id: str, kind: RunKind | None = None) -> RunState:
         """The run as last committed. Raises RunNotFound, also for another project's or kind's."""
@@ -252,21 +251,11 @@ class Engine:
 
     async def queue(self) -> tuple[QueuePlace, ...]:
         """All queued runs in the order of their turns."""
-        order = self._dispatcher.in_order()
-        starts = self._starts(order)
-        return tuple(
-            [
-                QueuePlace(await self._store.run(waiting.run_id), position, starts.get(waiting.run_id))
-                for position, waiting in enumerate(order, start=1)
-            ]
-        )
+        return await self._places.every()
 
     async def queue_place(self, run_id: str) -> QueuePlace | None:
         """A queued run's place; None when it does not wait in the queue."""
-        ahead = self._dispatcher.ahead(run_id)
-        if ahead is None:
-            return None
-        return QueuePlace(await self._store.run(run_id), len(ahead), self._starts(ahead).get(run_id))
+        return await self._places.of(run_id)
 
     def at_work(self) -> Sequence[RunState]:
         """Runs in seats, of all tenants."""
@@ -276,23 +265,6 @@ class Engine:
     def seats(self) -> int:
         """How many runs can be at work at once."""
         return self._dispatcher.seats
-
-    def submission(self, run: RunState, repeated: bool = False) -> Submission:
-        """What there is to say of a run that was just accepted."""
-        ahead = self._dispatcher.ahead(run.run_id)
-        start = run.scheduled_at if run.state is State.SCHEDULED else None
-        if ahead is not None:
-            start = self._starts(ahead).get(run.run_id)
-        cost = estimates.cost_usd(self._settings, run.resources, estimates.middle_s(run.estimate))
-        return Submission(run, repeated, len(ahead) if ahead else None, start, run.estimate, cost)
-
-    def _starts(self, order: Sequence[Waiting]) -> Mapping[str, datetime]:
-        durations = {waiting.run_id: waiting.expected_s for waiting in order}
-        return expected_starts(order, durations, self._remaining_s(), self._dispatcher.seats, self._clock.now())
-
-    def _remaining_s(self) -> Sequence[float | None]:
-        now = self._clock.now()
-        return [_remaining(run, (now - (run.attempt_started or now)) / timedelta(seconds=1)) for run in self.at_work()]
 
     def _committed(self, _events: Sequence[Event], changed: Sequence[RunState]) -> None:
         for run in changed:
@@ -304,8 +276,3 @@ class Engine:
         self._history.seen(run)
         self._leavings.seen(run)
         self._prerequisites.seen(run)
-
-
-def _remaining(run: RunState, elapsed_s: float) -> float | None:
-    middle = estimates.middle_s(run.estimate)
-    return None if middle is None else max(0.0, middle - elapsed_s)

@@ -1,9 +1,11 @@
 """Webhooks: what is told, to whom, in which order, how it is signed, and what happens when the receiver fails."""
 
 import asyncio
+import sys
 from datetime import timedelta
 from functools import partial
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from lodestream_server.delivery.endpoints import Authentication, RetryPolicy, Status
@@ -410,3 +412,32 @@ async def _attempt_number(world, hook, number: int):
         return page.items[0].newest if page.items and len(page.items[0].attempts) == number else None
 
     return await eventually(look)
+
+
+async def test_the_receiver_of_the_examples_takes_a_delivery_once(tmp_path):
+    """It prints what it was told; sent again, it answers and prints nothing."""
+    example = Path(__file__).parents[2] / "examples" / "receive_webhooks.py"
+    async with receiving() as free:
+        port = free.port
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, str(example), str(port), "a-shared-secret", stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    try:
+        async with delivering(tmp_path) as world:
+            hooks, signed = world.delivery.webhooks, Authentication("hmac-sha256", "a-shared-secret")
+            # Long enough for an interpreter to start.
+            patient = RetryPolicy(20, 0.05, 1.5, 2.0)
+            hook = webhook(f"http://127.0.0.1:{port}/", "operation.completed", authentication=signed, retry=patient)
+            made = await hooks.register(SCOPE, hook)
+            await whole_run(world.store, "op-1")
+            assert (await process.stdout.readline()).decode() == "operation.completed op-1 100\n"
+            await _settled(world, made)
+            (delivery,) = (await hooks.deliveries(SCOPE, made.endpoint_id, None, PageRequest())).items
+            await hooks.redeliver(SCOPE, made.endpoint_id, delivery.newest.delivery_id)
+            await _settled(world, made)
+            await whole_run(world.store, "op-2")
+            assert (await process.stdout.readline()).decode() == "operation.completed op-2 100\n"
+    finally:
+        process.kill()
+        await process.wait()

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from lodestream_mock.scenarios.library import UnknownScenario, complete, names, source
-from lodestream_mock.scenarios.mistakes import Mistake, mistakes
 from lodestream_mock.scenarios.reading import scenario_of
 from lodestream_mock.scenarios.story import Scenario
 from lodestream_mock.scenarios.yaml_source import read
 
-__all__ = ["Mistake", "Scenario", "UnknownScenario", "WrongScenario", "load", "mistakes", "names", "source"]
+if TYPE_CHECKING:
+    from lodestream_mock.scenarios.checking import Mistake
+
+__all__ = ["Scenario", "UnknownScenario", "WrongScenario", "load", "mistakes", "names", "source"]
 
 
 class WrongScenario(ValueError):
@@ -19,6 +22,13 @@ class WrongScenario(ValueError):
     def __init__(self, found: list[Mistake]) -> None:
         super().__init__("; ".join(str(mistake) for mistake in found))
         self.mistakes = found
+
+
+def mistakes(text: str) -> list[Mistake]:
+    """Everything wrong with the text of a scenario file, in the order of its lines; empty when it can be played."""
+    from lodestream_mock.scenarios import checking  # late: what comes with the mock is not checked at every start
+
+    return checking.mistakes(text)
 
 
 def load(name: str, language: str = "en") -> Scenario:

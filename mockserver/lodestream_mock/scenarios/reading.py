@@ -1,6 +1,6 @@
 """Plain data of a scenario file -> `Scenario`, in one language.
 
-The data has passed `mistakes`; nothing is checked twice here. A text may be one string, or `{en: ..., tr: ...}`.
+The data has passed `checking`; nothing is checked twice here. A text may be one string, or `{en: ..., tr: ...}`.
 """
 
 from __future__ import annotations

@@ -19,10 +19,10 @@ class DeliveryFields(BaseSettings):
     #: PEM file of authorities beside the usual ones, for receivers inside.
     delivery_ca_file: Path | None = None
     #: One attempt in all, from the name to the end of the answer.
-    delivery_attempt_s: float = Field(15.0, gt=0, le=120)
+    delivery_attempt_s: float = Field(default=15.0, gt=0, le=120)
     #: The mail server; nobody is written to without it.
     smtp_host: str | None = None
-    smtp_port: int = Field(587, ge=1, le=65535)
+    smtp_port: int = Field(default=587, ge=1, le=65535)
     smtp_tls: Tls = "starttls"
     smtp_username: str | None = None
     smtp_password: SecretStr | None = None

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from lodestream import wire
-from lodestream.v1 import common_pb2, webhook_pb2
+from lodestream.v1 import common_pb2, operation_pb2, webhook_pb2
 from lodestream_server.delivery.attempts import Attempt, Delivery, Standing
 from lodestream_server.delivery.endpoints import (
     Authentication,
@@ -16,6 +16,7 @@ from lodestream_server.delivery.endpoints import (
     Wishes,
 )
 from lodestream_server.delivery.posting import Answer
+from lodestream_server.delivery.subscriptions import CallbackCounts
 from lodestream_server.runs.shapes import words
 from lodestream_server.runs.shapes.values import duration, seconds, timestamp
 from lodestream_server.runs.states import Priority
@@ -206,4 +207,14 @@ def as_subscription(endpoint: Endpoint, now: datetime, websocket_url: str | None
         events_subscribed=[_pb.SubscriptionEvent.ValueType(known[word]) for word in registration.wishes.events],
         created_at=timestamp(endpoint.created),
         expires_at=timestamp(endpoint.expires),
+    )
+
+
+def as_callbacks(counts: CallbackCounts) -> operation_pb2.GetOperationResponse.Callbacks:
+    """What became of an operation's callbacks, for its status answer."""
+    return operation_pb2.GetOperationResponse.Callbacks(
+        progress_callbacks_sent=counts.progress_sent,
+        last_progress_callback=timestamp(counts.last_progress),
+        callbacks_successful=counts.successful,
+        callbacks_failed=counts.failed,
     )

@@ -32,8 +32,11 @@ Ctrl-C once running work has ended or --drain-s is over; a second one hurries.""
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the command to the command line."""
+    """Adds `serve`, and `doctor` beside it."""
+    from lodestream_server.doctor import command as doctor
+
     app.command("serve", epilog=_EPILOG)(serve)
+    doctor.register(app)
 
 
 def serve(

@@ -71,7 +71,7 @@ def check_address(settings: ServerSettings) -> None:
 
 def _plain_text_allowed(address: str) -> None:
     host = address.rpartition(":")[0].strip("[]")
-    if address.startswith("unix:") or _is_loopback(host):
+    if address.startswith("unix:") or is_loopback(host):
         return
     raise CannotListen(
         f"{address} is reachable from other machines, and API keys would travel as plain text. "
@@ -79,7 +79,8 @@ def _plain_text_allowed(address: str) -> None:
     )
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches that name or address."""
     if host.lower() == "localhost":
         return True
     try:

@@ -87,3 +87,16 @@ async def test_what_a_crash_left_to_be_removed_goes_at_the_next_start(tmp_path):
     left.mkdir(parents=True)
     async with engine_at(data):
         assert not left.exists()
+
+
+async def test_a_folder_of_a_run_that_was_never_committed_goes_at_the_next_start(tmp_path):
+    """A server that died between taking over phases and committing the retry leaves one; other runs keep theirs."""
+    data = tmp_path / "data"
+    async with engine_at(data) as engine:
+        run_id = (await engine.ended(SCOPE, (await engine.submit(job("Count"))).run.run_id)).run_id
+    stranger = data / "runs" / "op-retry-never" / "phases"
+    stranger.mkdir(parents=True)
+    async with engine_at(data) as engine:
+        assert not stranger.parent.exists()
+        [artifact] = await engine.artifacts(SCOPE, run_id)
+        assert engine.artifact_path(artifact).is_file()

@@ -4,7 +4,7 @@ decides, on what is free of the machine, what tenants had of it lately, and whic
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -63,7 +63,6 @@ class Dispatcher:
         self._ids = ids
         self._settings = settings
         self._machine = machine
-        self._queue: dict[str, Waiting] = {}
         self._held: dict[Seat, _Held] = {}
         self._attempts: dict[str, Attempt] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -77,11 +76,9 @@ class Dispatcher:
     def seen(self, run: RunState) -> None:
         """A run as it stands after a commit."""
         if run.state is not State.QUEUED:
-            if self._queue.pop(run.run_id, None) is not None:
-                self._line.outdated = True
+            self._line.drop(run.run_id)
         elif not any(held.waiting.run_id == run.run_id and held.waiting.epoch == run.epoch for held in self._holding):
-            self._queue[run.run_id] = as_waiting(run)
-            self._line.outdated = True
+            self._line.put(as_waiting(run))
             self._wake.set()
 
     def wake(self) -> None:
@@ -117,19 +114,20 @@ class Dispatcher:
 
     def in_order(self) -> list[Waiting]:
         """The queue in the order of its turns, paused ones where they would be."""
-        order = self._line.of(self._queue, self._clock.now(), self._shares)
-        return [waiting for waiting in order if waiting.run_id in self._queue]
+        return self._line.in_order(self._clock.now(), self._shares)
 
     def ahead(self, run_id: str) -> Sequence[Waiting] | None:
-        """The queue up to and with the run; None when it does not wait there. In a queue of many hundreds, what came
-        in the last second may be put behind all that are as urgent."""
-        if (mine := self._queue.get(run_id)) is None:
+        """The queue up to and with the run; None when it does not wait there."""
+        if self._line.get(run_id) is None:
             return None
         order = self.in_order()
-        place = next((index for index, waiting in enumerate(order, start=1) if waiting.run_id == run_id), None)
-        if place is None:
-            return [one for one in order if one.priority >= mine.priority] + [mine]
+        place = next(index for index, waiting in enumerate(order, start=1) if waiting.run_id == run_id)
         return order[:place]
+
+    @property
+    def line(self) -> Line:
+        """The queue itself."""
+        return self._line
 
     @property
     def seats(self) -> int:
@@ -162,14 +160,22 @@ class Dispatcher:
         return [*self._held.values()]
 
     def _next(self) -> Waiting | None:
-        ready = (w for w in self._queue.values() if Scope(w.tenant_id, w.project_id) not in self.paused)
-        return choose(ready, self.free, self._clock.now(), self.used_s)
+        now, free, used_s = self._clock.now(), self.free, self.used_s
+        chosen = choose(self._ready(self._line.candidates(now, self._shares)), free, now, used_s)
+        if chosen is None and self._line.deep:  # none of the first fits, or their queue is paused
+            chosen = choose(self._ready(self._line.everybody().values()), free, now, used_s)
+        return chosen
+
+    def _ready(self, some: Iterable[Waiting]) -> Iterable[Waiting]:
+        if not self.paused:
+            return some
+        return (one for one in some if Scope(one.tenant_id, one.project_id) not in self.paused)
 
     async def _dispatch(self) -> None:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            while self._queue and self._executor.free > 0 and self._next() is not None:
+            while self._line and self._executor.free > 0 and self._next() is not None:
                 await self._fill(await self._executor.take())
 
     async def _fill(self, seat: Seat) -> None:
@@ -178,8 +184,7 @@ class Dispatcher:
         if chosen is None:
             await seat.release()
             return
-        del self._queue[chosen.run_id]
-        self._line.outdated = True
+        self._line.drop(chosen.run_id)
         now = self._clock.now()
         self._held[seat] = _Held(chosen, now)
         self._shares.charge(chosen.tenant_id, chosen.cost_s, now)

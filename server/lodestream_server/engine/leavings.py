@@ -73,7 +73,11 @@ class Leavings:
         task.add_done_callback(self._removing.discard)
 
     async def sweep(self) -> None:
-        """Removes what a server before this one could not any more."""
+        """Removes what a server before this one could not any more: doomed files, and folders of runs that were never
+        committed."""
+        folders = await asyncio.to_thread(self._store.files.run_ids)
+        for run_id in await self._store.read(lambda db: reading.strangers(db, folders)):
+            await asyncio.to_thread(self._store.files.drop_run, run_id)
         for run_id in await self._store.read(doomed):
             await self._remove(run_id)
 

@@ -42,12 +42,20 @@ class Places:
 
     def submission(self, run: RunState, repeated: bool = False) -> Submission:
         """What there is to say of a run that was just accepted."""
-        ahead = self._dispatcher.ahead(run.run_id)
-        start = run.scheduled_at if run.state is State.SCHEDULED else None
-        if ahead is not None:
-            start = self._starts(ahead).get(run.run_id)
+        position, start = self._first_place(run)
         cost = estimates.cost_usd(self._settings, run.resources, estimates.middle_s(run.estimate))
-        return Submission(run, repeated, len(ahead) if ahead else None, start, run.estimate, cost)
+        return Submission(run, repeated, position, start, run.estimate, cost)
+
+    def _first_place(self, run: RunState) -> tuple[int | None, datetime | None]:
+        line = self._dispatcher.line
+        if run.state is State.SCHEDULED:
+            return None, run.scheduled_at
+        if line.get(run.run_id) is None:
+            return None, None
+        if line.deep:  # a submission does not wait for thousands to be put in order
+            return line.as_urgent(run.priority), None
+        ahead = self._dispatcher.ahead(run.run_id) or ()
+        return len(ahead), self._starts(ahead).get(run.run_id)
 
     def _starts(self, order: Sequence[Waiting]) -> Mapping[str, datetime]:
         now = self._clock.now()

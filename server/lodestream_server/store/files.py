@@ -68,6 +68,10 @@ class Files:
         """Removes all files of a run; absent is fine."""
         shutil.rmtree(self.run(run_id), ignore_errors=True)
 
+    def run_ids(self) -> list[str]:
+        """Runs that have a folder."""
+        return [folder.name for folder in (self.data_dir / "runs").iterdir()]
+
     def sweep(self, known_datasets: Collection[str]) -> None:
         """Removes what a crash left behind: unfinished uploads, contents without a record."""
         for partial in (self.data_dir / "uploads").iterdir():
@@ -102,9 +106,10 @@ class Incoming:
         return self._hash.hexdigest()
 
     async def abandon(self) -> None:
-        """Forgets the file; twice is harmless."""
+        """Forgets the file, even if the caller is cancelled meanwhile; twice is harmless."""
         self._file.close()
-        await asyncio.to_thread(self.path.unlink, missing_ok=True)
+        # A broken connection ends the stream and then cancels the call: the file must go all the same.
+        await asyncio.shield(asyncio.to_thread(self.path.unlink, missing_ok=True))
 
     def _write(self, chunk: bytes) -> None:
         self._hash.update(chunk)

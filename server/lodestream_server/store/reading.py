@@ -48,6 +48,12 @@ def one(connection: sqlite3.Connection, run_id: str) -> RunState | None:
     return load(RunState, row[0]) if row else None
 
 
+def strangers(connection: sqlite3.Connection, run_ids: Iterable[str]) -> list[str]:
+    """Those that no run has as its id."""
+    query = "SELECT 1 FROM runs WHERE run = ?"
+    return [run_id for run_id in run_ids if connection.execute(query, (run_id,)).fetchone() is None]
+
+
 def page_of_runs(
     connection: sqlite3.Connection, scope: Scope, wanted: RunFilter, request: PageRequest
 ) -> Page[RunState]:

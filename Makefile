@@ -7,6 +7,7 @@ ENV := .venv/.installed
 IMAGE := out/protos.binpb
 DATA_DIR ?= data
 GRPC ?= 127.0.0.1:50051
+REST ?= 127.0.0.1:8080
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_NO_INPUT = 1
@@ -101,9 +102,9 @@ acceptance: $(ENV) ## The long proofs: other languages, third-party logs, the do
 
 # --- running -----------------------------------------------------------------------------------------------------------------------
 
-serve: $(ENV) ## Run the server (DATA_DIR=data GRPC=127.0.0.1:50051); address and token are in DATA_DIR/ready.json
+serve: $(ENV) ## Run the server (DATA_DIR=data GRPC=127.0.0.1:50051 REST=127.0.0.1:8080); address and token are in DATA_DIR/ready.json
 	@mkdir -p "$(DATA_DIR)"
-	@$(BIN)/lodestream serve --data-dir "$(DATA_DIR)" --grpc "$(GRPC)" --ready-file "$(DATA_DIR)/ready.json" $(ARGS)
+	@$(BIN)/lodestream serve --data-dir "$(DATA_DIR)" --grpc "$(GRPC)" --rest "$(REST)" --ready-file "$(DATA_DIR)/ready.json" $(ARGS)
 
 mock: $(ENV) ## Run the mock server: the documentation, replayed
 	@$(BIN)/lodestream mock serve $(ARGS)

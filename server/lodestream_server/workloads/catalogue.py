@@ -104,6 +104,37 @@ _MINING_PARAMETERS = (
 )
 
 
+_ENRICHMENT = "lodestream_server.workloads.enrichment"
+
+#: `cleaningRules` is a list of words and objects, and not declared: the worker reads it, and names the field at fault.
+_ENRICHMENT_PARAMETERS = (
+    Parameter("datasetId", required=True),
+    Parameter("timeWindow", "object", inside=(Parameter("startDate", "date"), Parameter("endDate", "date"))),
+    Parameter("removeDuplicates", "flag"),
+    Parameter("checkDuplicates", "flag"),
+    Parameter("derivedColumns", "texts"),
+    Parameter(
+        "workingHours",
+        "object",
+        inside=(Parameter("days", "texts"), Parameter("from"), Parameter("to")),
+    ),
+    Parameter("timeZone"),
+    Parameter("expressions", "object"),
+    Parameter("outputFormat", words=("csv", "parquet", "xes", "processed_csv")),
+    Parameter("outputOptions", "object", inside=(Parameter("generateReports", "flag"),)),
+    RESOURCE_ALLOCATION,
+    *_COLUMNS,
+)
+
+# Weights: shares of the time that enriching 1M events took, rounded.
+_ENRICHMENT_PHASES = (
+    PhaseSpec("Data Loading", f"{_ENRICHMENT}.loading:load", 25, "DataLoader"),
+    PhaseSpec("Data Cleaning", f"{_ENRICHMENT}.cleaning:clean", 25, "DataCleaner"),
+    PhaseSpec("Data Enrichment", f"{_ENRICHMENT}.enriching:enrich", 35, "DataEnricher"),
+    PhaseSpec("Output Generation", f"{_ENRICHMENT}.output:write", 15, "OutputWriter"),
+)
+
+
 def _mining_phases(first: str) -> tuple[PhaseSpec, ...]:
     # Weights: shares of the time that mining 5M events took, rounded; loading and the report read and write everything,
     # the two between read columns.
@@ -125,10 +156,10 @@ BUILT_IN = Catalogue(
             _MINING_PARAMETERS,
             cpu_units=4.0,
         ),
-        WorkloadSpec(RunKind.JOB, "DataEnrichment"),
+        WorkloadSpec(RunKind.JOB, "DataEnrichment", _ENRICHMENT_PHASES, _ENRICHMENT_PARAMETERS),
         WorkloadSpec(RunKind.JOB, "Notebook"),
         WorkloadSpec(RunKind.JOB, "Analysis"),
-        WorkloadSpec(RunKind.OPERATION, "DataEnrichment"),
+        WorkloadSpec(RunKind.OPERATION, "DataEnrichment", _ENRICHMENT_PHASES, _ENRICHMENT_PARAMETERS),
         WorkloadSpec(RunKind.OPERATION, "ReportGeneration"),
     )
 )

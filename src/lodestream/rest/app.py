@@ -27,6 +27,8 @@ from lodestream.rest.resolver import ByName, Handler
 from lodestream.rest.routing import Routing
 from lodestream.rest.rpcs import rpcs
 from lodestream.rest.settings import RestSettings, Shared
+from lodestream.rest.socket_frames import Sockets, deny
+from lodestream.rest.sockets import Subscribing, Tickets
 from lodestream.rest.uploads import Uploads
 from lodestream.wire import Refused
 
@@ -41,11 +43,15 @@ class Facade:
         links = Links(settings.link_key, settings.link_ttl_s, settings.public_url)
         self._shared = Shared(settings, links)
         calls = rpcs(channel)
+        tickets = Tickets()
         own: dict[str, Handler] = {
+            "SubscribeToJob": Subscribing(calls["SubscribeToJob"], self._shared, tickets),
             "UploadDataset": Uploads(calls["UploadDataset"], settings.spool_dir),
             "DownloadArtifact": Downloads(calls["DownloadArtifact"], self._shared, time.time),
         }
-        inner: ASGIApp = Pages(_connexion(ByName(calls, self._shared, own)), text(), channel)
+        inner: ASGIApp = _connexion(ByName(calls, self._shared, own))
+        inner = Sockets(inner, calls["WatchJob"], calls["ListSubscriptions"], tickets, self._shared)
+        inner = Pages(inner, text(), channel)
         inner = Guard(inner, settings.hosts, settings.max_body_bytes)
         inner = Problems(inner)
         self._app = _with_cors(inner, settings) if settings.origins else inner
@@ -93,7 +99,7 @@ class Problems:
 
 async def _told(scope: Scope, answer: Any, receive: Receive, send: Send) -> None:
     if scope["type"] == "websocket":
-        await send({"type": "websocket.close", "code": 1008})
+        await deny(scope, send, answer)
     else:
         await answer(scope, receive, send)
 

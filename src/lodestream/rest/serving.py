@@ -51,6 +51,7 @@ class RestServer:
             facade,
             backlog=_BACKLOG,
             lifespan="off",
+            ws="websockets-sansio",
             log_config=None,
             access_log=False,
             server_header=False,

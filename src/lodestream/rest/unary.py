@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
@@ -28,14 +29,21 @@ _POLL_AFTER = (b"retry-after", b"2")
 _ENDED = ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "TIMED_OUT", "EXPIRED", "DISABLED", "ACTIVE", "DELIVERED")
 
 
+#: Adds to an answer what only this door knows: (request, its message, answer).
+Finish = Callable[[Asked, Message, Message], None]
+
+
 class Unary:
     """Answers the requests to one operation."""
 
-    def __init__(self, rpc: Rpc, shared: Shared, *, with_body: bool, is_get: bool) -> None:
+    def __init__(
+        self, rpc: Rpc, shared: Shared, *, with_body: bool, is_get: bool, finish: Finish | None = None
+    ) -> None:
         self._rpc = rpc
         self._shared = shared
         self._with_body = with_body
         self._is_get = is_get
+        self._finish = finish
         self._live = Live(rpc.live, shared) if rpc.live else None
         self._replays = rpc.live is not None and "replay" in rpc.live.request.DESCRIPTOR.fields_by_name
         self._states = _states(descriptor_of(rpc.response)) if is_get else None
@@ -59,6 +67,8 @@ class Unary:
 
     def _answer(self, asked: Asked, message: Message, answer: Message) -> Answer:
         self._shared.links.sign(answer, asked)
+        if self._finish:
+            self._finish(asked, message, answer)
         headers: Headers = [(b"content-language", asked.language.encode()), _VARY]
         headers.append((b"x-request-id", asked.request_id.encode()))
         if asked.media_type == TEXT or wants_text(message):

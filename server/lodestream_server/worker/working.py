@@ -50,14 +50,21 @@ class Work:
                     self._work(number, order)
             return wire.Ended(completed=wire.Completed())
         except Cancelled:
-            self._reporter.flush()
+            self._leave()
             return wire.Ended(stopped=wire.Stopped())
         except BaseException as fault:  # whatever it was, the run must hear of it
-            self._reporter.flush()
+            self._leave()
             return wire.Ended(failed=_failure(fault, self.phase))
         finally:
             self._reporter.pull_from(list)
             shutil.rmtree(self._folder / "scratch", ignore_errors=True)
+
+    def _leave(self) -> None:
+        """Removes what the phase at work has half done, then says the last words: when the disk is full, they cannot be
+        stored before there is space again."""
+        _clear(self._folder / "phases", "*")
+        shutil.rmtree(self._folder / "scratch", ignore_errors=True)
+        self._reporter.flush()
 
     def _keep(self, number: int, order: wire.PhaseOrder) -> bool:
         final = self._final(number, order)

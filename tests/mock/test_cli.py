@@ -42,7 +42,7 @@ def mock(tmp_path_factory):
 def test_quirks_lists_where_the_pages_contradict_themselves():
     """Each with its example and place."""
     done = invoke("mock", "quirks")
-    assert "get-operation.response  totalPhases\n    says 3 while phases lists 4" in done.stdout
+    assert "get-operation.response  progress/totalPhases\n    says 3 while phases lists 4" in done.stdout
 
 
 def test_check_tells_good_files_from_bad_ones(tmp_path):

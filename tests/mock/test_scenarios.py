@@ -1,5 +1,8 @@
 """Scenario files: the ones that come with the mock can be played, and every mistake of a user's own is explained."""
 
+import re
+from pathlib import Path
+
 import pytest
 from lodestream_mock import scenarios
 from lodestream_mock.play.as_timeline import as_timeline
@@ -166,3 +169,11 @@ def test_an_unknown_scenario_names_the_nearest():
     """And says that own files end in .yaml."""
     with pytest.raises(scenarios.UnknownScenario, match=r"did you mean job-lifecycle.*own files end in .yaml"):
         scenarios.load("job-lifecycel")
+
+
+def test_the_story_in_the_docs_can_be_played_and_every_scenario_is_described_there():
+    """What a reader copies works."""
+    page = Path(__file__).resolve().parents[2].joinpath("docs", "mock.md").read_text(encoding="utf-8")
+    for story in re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL):
+        assert scenarios.mistakes(story) == []
+    assert set(scenarios.names()) <= set(re.findall(r"`([a-z-]+)`", page))

@@ -57,7 +57,11 @@ def run(target: Target) -> list[Finding]:
 
 def _both(target: Target, method: str, request: Any) -> Iterator[Finding]:
     """The answer is the contract's over gRPC, and the same document over REST."""
-    answer = target.call(method, request)
+    try:
+        answer = target.call(method, request)
+    except grpc.RpcError as error:
+        yield Finding(method, "can be called", f"{error.code().name}: {error.details()}")
+        return
     faults = wire.check(answer)
     yield Finding(method, "typed answer keeps the contract", "; ".join(map(str, faults)))
     if target.rest:
@@ -74,9 +78,21 @@ def _as_document(method: str, said: Said) -> Iterator[Finding]:
     except wire.Refused as refused:
         yield Finding(method, "documented keys, types and words", str(refused))
         return
-    again = wire.to_dict(message)
-    missing = sorted(again.keys() - said.document.keys())
-    yield Finding(method, "documented keys, types and words", f"lacks {', '.join(missing)}" if missing else "")
+    lacking = list(_lacking(wire.to_dict(message), said.document))
+    yield Finding(method, "documented keys, types and words", f"lacks {', '.join(lacking)}" if lacking else "")
+
+
+def _lacking(whole: Any, shown: Any, path: str = "") -> Iterator[str]:
+    """Pointers of keys that are always there by the contract and are not in a document."""
+    if isinstance(whole, dict) and isinstance(shown, dict):
+        for key, value in whole.items():
+            if key in shown:
+                yield from _lacking(value, shown[key], f"{path}/{key}")
+            else:
+                yield f"{path}/{key}"
+    elif isinstance(whole, list) and isinstance(shown, list):
+        for index, (one, other) in enumerate(zip(whole, shown, strict=False)):
+            yield from _lacking(one, other, f"{path}/{index}")
 
 
 def _reading(target: Target) -> Iterator[Finding]:
@@ -175,6 +191,11 @@ def _followed(target: Target, method: str, ids: dict[str, str]) -> Iterator[Find
         yield Finding(
             method, "resumes without gap or repeat", "" if resumed else f"after frame {middle + 1} came {rest[:20]}"
         )
+
+    if target.rest:
+        events = target.events(twin, target.request(twin, **ids))
+        ended = events[-1:] == ["done"] and events.count("done") == 1
+        yield Finding(twin, "server-sent events end with done, once", "" if ended else f"the events are {events[-5:]}")
 
 
 def _numbers(frames: list[Any]) -> list[int]:

@@ -92,34 +92,32 @@ class Target:
 
     def over_rest(self, method: str, request: Any, query: dict[str, Any] | None = None) -> Said:
         """The same request by its documented path. Raises Unreachable."""
-        route = next(route for route in contract_routes() if route.method == method)
-        document = wire.to_dict(request)
-        path = route.template
-        for key in route.keys:
-            path = path.replace("{" + key + "}", quote(str(document.pop(key)), safe=""))
-        body = json.dumps(document).encode() if route.with_body else None
-        if query or (not route.with_body and document):
-            path += f"?{urlencode({**({} if route.with_body else document), **(query or {})})}"
-        return self.raw(route.verb, path, body)
+        status, data = self._send(*_line(method, request, query))
+        try:
+            return Said(status, json.loads(data))
+        except ValueError:
+            return Said(status, None, data[:200].decode("utf-8", "replace"))
 
-    def raw(self, verb: str, path: str, body: bytes | None = None) -> Said:
-        """Any request. Raises Unreachable."""
+    def events(self, method: str, request: Any) -> list[str]:
+        """The kinds of the server-sent events on the address of a method, to the end. Raises Unreachable."""
+        verb, path, _ = _line(method, request, {"replay": "true"})
+        _, data = self._send(verb, path, None, "text/event-stream")
+        lines = data.decode("utf-8", "replace").splitlines()
+        return [line.removeprefix("event: ") for line in lines if line.startswith("event: ")]
+
+    def _send(self, verb: str, path: str, body: bytes | None, accept: str = "application/json") -> tuple[str, bytes]:
         parts = urlsplit(self.rest)
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         connection = kind(parts.hostname or "", parts.port, timeout=_TIMEOUT_S)
-        headers = {"authorization": f"Bearer {self._token}", "accept": "application/json"}
+        headers = {"authorization": f"Bearer {self._token}", "accept": accept}
         try:
             connection.request(verb, path, body, headers | ({"content-type": "application/json"} if body else {}))
             answer = connection.getresponse()
-            data = answer.read()
+            return str(answer.status), answer.read()
         except (OSError, http.client.HTTPException) as error:
             raise Unreachable(f"{self.rest} does not answer: {type(error).__name__}") from None
         finally:
             connection.close()
-        try:
-            return Said(str(answer.status), json.loads(data))
-        except ValueError:
-            return Said(str(answer.status), None, data[:200].decode("utf-8", "replace"))
 
     def _metadata(self) -> tuple[tuple[str, str], ...]:
         return (("authorization", f"Bearer {self._token}"),)
@@ -127,3 +125,16 @@ class Target:
     def _reachable(self, error: Any) -> None:
         if error.code() is grpc.StatusCode.UNAVAILABLE and "connect" in (error.details() or "").lower():
             raise Unreachable(f"no server answers at {self.grpc}")
+
+
+def _line(method: str, request: Any, query: dict[str, Any] | None) -> tuple[str, str, bytes | None]:
+    """Verb, path with query, and body of a request."""
+    route = next(route for route in contract_routes() if route.method == method)
+    document = wire.to_dict(request)
+    path = route.template
+    for key in route.keys:
+        path = path.replace("{" + key + "}", quote(str(document.pop(key)), safe=""))
+    if route.with_body:
+        return route.verb, path, json.dumps(document).encode()
+    wanted = {**document, **(query or {})}
+    return route.verb, f"{path}?{urlencode(wanted)}" if wanted else path, None

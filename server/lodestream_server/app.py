@@ -134,6 +134,7 @@ async def _rest_door(
         link_key=key,
         link_ttl_s=settings.rest_link_s,
         public_url=settings.rest_public_url,
+        spool_dir=str(_folder(settings.data_dir / "forms")),
     )
     pair = settings.tls_certificate, settings.tls_key
     door = RestServer(Facade(channel, chosen), settings.rest, certificate=pair[0], key=pair[1])
@@ -143,6 +144,12 @@ async def _rest_door(
     finally:
         await door.stop(_LAST_ANSWERS_S)
         await channel.stop(0)
+
+
+def _folder(path: Path) -> Path:
+    """The folder, made when it is not there."""
+    path.mkdir(mode=0o700, exist_ok=True)
+    return path
 
 
 def _settle() -> None:

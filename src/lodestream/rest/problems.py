@@ -29,6 +29,7 @@ OF_THE_DOOR: Final[dict[str, tuple[int, str]]] = {
     "BODY_TOO_LARGE": (413, "The body is larger than this address takes"),
     "UNSUPPORTED_MEDIA_TYPE": (415, "This address does not take bodies of that media type"),
     "RANGE_NOT_SATISFIABLE": (416, "The range lies beyond the end of the file"),
+    "HEADERS_TOO_LARGE": (431, "The request line and headers are too large"),
     "FOREIGN_HOST": (421, "This service does not answer for that host"),
     "LINK_NOT_VALID": (403, "The link is not valid, or no longer"),
     "UNAVAILABLE": (503, "The service cannot be reached at the moment"),

@@ -18,9 +18,12 @@ import uvicorn
 
 from lodestream.errors import LodestreamError
 from lodestream.rest.app import Facade
+from lodestream.rest.http_protocol import BoundedHttp
 
 #: Connections that wait to be taken up; more than the kernel's default, for bursts of pollers.
 _BACKLOG = 2048
+#: Subscribers have nothing to say.
+_SOCKET_MESSAGE_BYTES = 4096
 
 
 class CannotListen(LodestreamError):
@@ -51,7 +54,9 @@ class RestServer:
             facade,
             backlog=_BACKLOG,
             lifespan="off",
+            http=BoundedHttp,
             ws="websockets-sansio",
+            ws_max_size=_SOCKET_MESSAGE_BYTES,
             log_config=None,
             access_log=False,
             server_header=False,

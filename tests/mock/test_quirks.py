@@ -2,6 +2,7 @@
 
 import json
 from importlib.resources import files
+from typing import Any
 
 from lodestream import documented
 
@@ -12,7 +13,7 @@ def test_every_quirk_names_a_place_in_a_documented_payload():
     """Both languages have it."""
     for quirk in QUIRKS:
         for language in ("en", "tr"):
-            place = documented.example(quirk["example"], language)
+            place: Any = documented.example(quirk["example"], language)
             for token in quirk["where"].split("/"):
                 place = place[int(token)] if isinstance(place, list) else place[token]
 

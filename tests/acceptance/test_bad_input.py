@@ -68,6 +68,8 @@ def kept(server: Served) -> list[str]:
         ("bomb.xes", BOMB, (), ("entities", "remove <!DOCTYPE")),
         ("wide.csv", ",".join(f"c{n}" for n in range(1_000_000)) + "\n1\n", (), ("5,000 columns",)),
         ("cut.parquet", b"PAR1" + bytes(400), (), ("Parquet", "upload it again")),
+        ("book.xlsx", b"PK\x03\x04" + bytes(400), (), ("spreadsheet", "save the sheet as CSV")),
+        ("packed.csv.gz", gzip.compress(GOOD.encode()), (), ("only XES may be compressed", "decompress")),
         ("noise.csv", bytes(range(256)) * 64, (), ("NUL byte", "encoding")),
     ],
 )

@@ -62,7 +62,7 @@ async def test_an_upload_becomes_a_described_dataset(engine, tmp_path):
         (b"PAR1....", "log.csv", "parquet"),
         (gzip.compress(b"<log/>"), "log.bin", "xes.gz"),
         (b"\xef\xbb\xbf<?xml version='1.0'?><log/>", "log.csv", "xes"),
-        (b"case;activity\n", "log.xes", "csv"),
+        (b"case;activity\n", "log.dat", "csv"),
     ],
 )
 async def test_the_format_is_what_the_content_says(engine, monkeypatch, content, file_name, expected):

@@ -3,12 +3,11 @@
 A dataset exists once its record is committed; until then its bytes are an upload that a crash or an error sweeps away.
 """
 
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self, cast
+from typing import Any, Self, cast
 
 from lodestream.errors import BadDataset, DatasetNotFound, InvalidField, UploadTooLarge, Violation
 from lodestream_server.engine.clock import Clock
@@ -28,11 +27,10 @@ from lodestream_server.store.records import (
 )
 from lodestream_server.store.store import Store
 from lodestream_server.store.writer import Transaction
-from lodestream_server.workloads.phase import DatasetFile
+from lodestream_server.workloads.phase import BadInput, DatasetFile
+from lodestream_server.workloads.sniffing import Format, sniff
 
-Format = Literal["csv", "xes", "xes.gz", "parquet"]
 _FORMATS: tuple[Format, ...] = ("csv", "xes", "xes.gz", "parquet")
-_GZIP, _PARQUET = b"\x1f\x8b", b"PAR1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +130,7 @@ class Datasets:
         if any(other.lower() != sha256 for other in promised):
             fault = f"The file that arrived has the SHA-256 {sha256}, which is not the one promised; send it again."
             raise BadDataset(fault, details={"cause": "OTHER_CHECKSUM"})
-        format_ = cast(Format, new.format) if new.format else _sniff(incoming.path, new.file_name)
+        format_ = cast(Format, new.format) if new.format else _sniffed(incoming.path, new.file_name)
         file = DatasetFile(dataset_id, new.name, incoming.path, format_, incoming.size_bytes, dict(new.mapping))
         description = await self._describer.describe(file)
         detected = description.pop("mapping", None) or {}
@@ -202,17 +200,9 @@ def _merged(detected: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, 
     return found | {key: value for key, value in given.items() if value}
 
 
-def _sniff(path: Path, file_name: str) -> Format:
-    """The format by content; the name decides only what content cannot."""
-    with open(path, "rb") as file:
-        head = file.read(4096)
-    if head.startswith(_PARQUET):
-        return "parquet"
-    if head.startswith(_GZIP):
-        if re.search(r"\.csv\.gz$", file_name, re.IGNORECASE):
-            raise BadDataset("Compressed CSV is not read; upload it unpacked.", details={"cause": "UNKNOWN_FORMAT"})
-        return "xes.gz"
-    text = head.decode("utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else "latin-1", "replace").lstrip(
-        "\ufeffï»¿ \r\n\t"
-    )
-    return "xes" if text.startswith(("<?xml", "<log", "<!--", "<!DOCTYPE")) else "csv"
+def _sniffed(path: Path, file_name: str) -> Format:
+    """The format by content; the name decides only what content cannot. Raises BadDataset."""
+    try:
+        return sniff(path, file_name)
+    except BadInput as fault:
+        raise BadDataset(str(fault), details={"cause": fault.reason}) from fault

@@ -9,6 +9,7 @@ from typing import Final, Literal
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from lodestream_server.engine.keeping import Keep, Policy
 from lodestream_server.engine.models import EngineSettings
 from lodestream_server.engine.opening import seats_of_this_machine
 from lodestream_server.grpc_door.limits import Allowance
@@ -100,6 +101,20 @@ class ServerSettings(BaseSettings):
     metrics_port: int | None = Field(default=None, ge=0, le=65535)
     #: Address of an OpenTelemetry collector (OTLP over HTTP), such as http://127.0.0.1:4318, that gets a span per call.
     traces: str | None = None
+    #: Days after which what is over goes: events told along the way and artifacts since the end of their run, datasets
+    #: since they came, attempts of deliveries since they were made. None: never.
+    keep_events_days: float | None = Field(default=None, ge=0)
+    keep_artifacts_days: float | None = Field(default=None, ge=0)
+    keep_datasets_days: float | None = Field(default=None, ge=0)
+    keep_attempts_days: float | None = Field(default=None, ge=0)
+    #: Bytes that one tenant's artifacts and datasets may take before the oldest go. None: any number.
+    keep_artifacts_bytes: int | None = Field(default=None, ge=0)
+    keep_datasets_bytes: int | None = Field(default=None, ge=0)
+    #: Tenants with rules of their own: {"<tenant>": {"events_days": 7, "datasets_bytes": 1000000000}} as JSON.
+    keep_tenants: dict[str, Keep] = Field(default_factory=dict)
+    #: How often it is looked for.
+    keep_every_s: float = Field(default=3600.0, gt=0)
+
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @field_validator("grpc")
@@ -126,6 +141,18 @@ class ServerSettings(BaseSettings):
             Allowance(self.tenant_calls_per_second, self.tenant_calls_per_minute, self.tenant_streams),
         )
 
+    def retention(self) -> Policy:
+        """What is kept for how long."""
+        default = Keep(
+            self.keep_events_days,
+            self.keep_artifacts_days,
+            self.keep_artifacts_bytes,
+            self.keep_datasets_days,
+            self.keep_datasets_bytes,
+        )
+        own = {tenant.lower(): keep for tenant, keep in self.keep_tenants.items()}
+        return Policy(default, own, self.keep_attempts_days, self.keep_every_s)
+
     def engine(self) -> EngineSettings:
         """The part that the engine reads."""
         return EngineSettings(
@@ -133,6 +160,7 @@ class ServerSettings(BaseSettings):
             run_memory_bytes=self.run_memory_bytes,
             largest_upload_bytes=self.largest_upload_bytes,
             quotas=Quotas(self.tenant_waiting_runs, self.tenant_dataset_bytes) if self.limits else NO_QUOTAS,
+            retention=self.retention(),
             grace_s=self.cancel_grace_s,
             lease_s=self.lease_s,
             node=self.node,

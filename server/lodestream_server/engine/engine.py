@@ -27,6 +27,7 @@ from lodestream_server.engine.places import Places
 from lodestream_server.engine.prerequisites import Prerequisites
 from lodestream_server.engine.queue_desk import QueueDesk
 from lodestream_server.engine.recovery import recover
+from lodestream_server.engine.retention import Retention
 from lodestream_server.engine.retrying import Retrying
 from lodestream_server.engine.submitting import Submitting
 from lodestream_server.engine.timers import Timers
@@ -70,6 +71,8 @@ class Engine:
         self._ids = ids
         self._history = History(store)
         self._leavings = Leavings(store)
+        #: Removes what is old, as the settings say.
+        self.retention = Retention(store, self._leavings, clock, settings.retention)
         machine = MachineSize(max(1, executor.seats), settings.cpu_units, settings.memory_bytes)
         aftermath = Aftermath(self._leavings, clock, settings.poison_limit, machine, dice)
         assignments = Assignments(store, catalogue)
@@ -118,6 +121,7 @@ class Engine:
             self._seen(run)
         self._prerequisites.recovered(unended)
         self._timers.start()
+        self.retention.start()
         self._dispatcher.start()
 
     async def drain(self, grace_s: float = 30.0) -> None:
@@ -130,6 +134,7 @@ class Engine:
         await self.drain(0.0)
         await self._prerequisites.close()
         await self._timers.stop()
+        await self.retention.stop()
         await self._executor.close()
         await self._leavings.close()
         await self._store.close()

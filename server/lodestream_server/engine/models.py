@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from lodestream_server.engine.keeping import Policy
 from lodestream_server.runs.bodies import Range, ResourceRef, Resources
 from lodestream_server.runs.state import RunState
 from lodestream_server.runs.states import Priority, RunKind
@@ -29,6 +30,8 @@ class EngineSettings:
     largest_upload_bytes: int = 20 * 10**9
     #: What one tenant may take of the store.
     quotas: Quotas = NO_QUOTAS
+    #: What is kept for how long; everything for ever when left out.
+    retention: Policy = field(default_factory=Policy)
     #: From the flag to SIGKILL.
     grace_s: float = 5.0
     #: Silence after which a worker counts as hung.

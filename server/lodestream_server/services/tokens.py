@@ -16,12 +16,13 @@ _LAYOUT: Final = struct.Struct(">B8s8sQ")
 _CHECK: Final = 4
 _VERSION: Final = 1
 
-Fault = Literal["MALFORMED", "OTHER_STORE", "OTHER_REQUEST", "BEYOND_LOG"]
+Fault = Literal["MALFORMED", "OTHER_STORE", "OTHER_REQUEST", "BEYOND_LOG", "EXPIRED"]
 FAULTS: Final[dict[Fault, str]] = {
     "MALFORMED": "The resume token was cut or changed on its way.",
     "OTHER_STORE": "The resume token comes from another server's store.",
     "OTHER_REQUEST": "The resume token belongs to another request: another run, project, filter or method.",
     "BEYOND_LOG": "The resume token lies beyond the newest event.",
+    "EXPIRED": "Some of the events that follow were too old to keep; here is how it ended.",
 }
 
 

@@ -122,6 +122,8 @@ class RunWatcher:
                     events = pulse.after(cursor)
                     if events is None:
                         events = await self._engine.events(here.scope, run_id, after=cursor, limit=_STRETCH)
+                    if events and events[-1].sequence - cursor != len(events):
+                        return  # they became too old while this stream read them; who resumes is told
                     for part in _parts(events):
                         told = self._tell(watch, state, cursor, part)
                         cursor, state, watch.over = part[-1].sequence, told.after, part[-1].ends_run
@@ -155,7 +157,11 @@ class RunWatcher:
         if isinstance(cursor, str):
             frames.append(watch.reset(cursor))
             cursor = 0
-        if cursor == 0 and not replay:
+        told_anew = cursor == 0 and not replay
+        if not told_anew and run.has_ended and not await self._engine.retention.has_all_after(run.run_id, cursor):
+            frames.append(watch.reset("EXPIRED"))
+            told_anew = True
+        if told_anew:
             frames.append(watch.frame(run.last_sequence, snapshot=await watch.story.snapshot(run)))
             return frames, run.last_sequence, await self._state_of(watch, run)
         return frames, cursor, await self._state_at(watch, run, cursor)

@@ -1,0 +1,97 @@
+"""What is old enough to go, and making it go: jobs for the writer and queries for the readers. Called by
+`engine.retention`, a tenant at a time.
+
+What still runs keeps everything, and so does a run whose files or events somebody still needs: a run that waits for it,
+a delivery that has not reached it. A run's own row stays, and with it the events that make its story: of the log, only
+what was told along the way goes (progress, log lines, measurements).
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from lodestream_server.store.doomed import doom
+from lodestream_server.store.times import to_us
+from lodestream_server.store.writer import Transaction
+
+#: Events told along the way. A run's last event is never one of them, so that positions are not given twice.
+ALONG_THE_WAY: Final = ("progressed", "metrics-changed", "logged", "sampled")
+_KINDS: Final = ", ".join(f"'{kind}'" for kind in ALONG_THE_WAY)
+#: Nobody who has not ended builds on the run, and nobody is still to be told of it.
+_FREE: Final = (
+    " NOT EXISTS (SELECT 1 FROM dependencies d JOIN runs w ON w.run = d.run WHERE d.needs = r.run AND w.ended IS NULL)"
+    " AND NOT EXISTS (SELECT 1 FROM retries t JOIN runs w ON w.run = t.run WHERE t.origin = r.run AND w.ended IS NULL)"
+    " AND NOT EXISTS (SELECT 1 FROM endpoints p WHERE p.status = 'ACTIVE' AND p.tenant = r.tenant AND (p.run = r.run"
+    " OR (p.kind = 'webhook' AND p.cursor < (SELECT max(position) FROM events v WHERE v.run = r.run))))"
+)
+#: The cast: records are JSON kept as bytes, which older SQLite refuses to read as JSON.
+_SIZE: Final = "json_extract(CAST(record AS TEXT), '$.size_bytes')"
+
+
+def tenants(connection: sqlite3.Connection) -> list[str]:
+    """Everybody who has anything here."""
+    rows = connection.execute("SELECT tenant FROM counters UNION SELECT tenant FROM datasets")
+    return [row[0] for row in rows]
+
+
+def runs_to_cut(
+    connection: sqlite3.Connection, tenant: str, since: datetime, before: datetime, limit: int
+) -> list[str]:
+    """Runs that ended in that time and have more than their story, oldest first."""
+    query = (
+        "SELECT r.run FROM runs r WHERE r.tenant = ? AND r.ended IS NOT NULL AND r.ended >= ? AND r.ended < ? AND"
+        f" EXISTS (SELECT 1 FROM events e WHERE e.run = r.run AND e.kind IN ({_KINDS})) AND {_FREE}"
+        " ORDER BY r.ended LIMIT ?"
+    )
+    return [row[0] for row in connection.execute(query, (tenant, to_us(since), to_us(before), limit))]
+
+
+def cut(tx: Transaction, run_id: str) -> int:
+    """Leaves an ended run its story; how many events went."""
+    where = f"run = ? AND kind IN ({_KINDS}) AND EXISTS (SELECT 1 FROM runs WHERE run = ? AND ended IS NOT NULL)"
+    return tx.connection.execute(f"DELETE FROM events WHERE {where}", (run_id, run_id)).rowcount
+
+
+def has_all_after(connection: sqlite3.Connection, run_id: str, sequence: int) -> bool:
+    """Whether every event of the run above that number is there still."""
+    row = connection.execute(
+        "SELECT (SELECT count(*) FROM events WHERE run = ?1 AND sequence > ?2), last_sequence FROM runs WHERE run = ?1",
+        (run_id, sequence),
+    ).fetchone()
+    return row is None or row[0] >= row[1] - sequence
+
+
+def runs_with_files(connection: sqlite3.Connection, tenant: str) -> list[tuple[str, int, int]]:
+    """Ended runs with artifacts that nobody needs any more, oldest first: id, when it ended in us, bytes."""
+    query = (
+        f"SELECT r.run, r.ended, sum({_SIZE}) FROM artifacts a JOIN runs r ON r.run = a.run"
+        f" WHERE a.tenant = ? AND r.ended IS NOT NULL AND {_FREE} GROUP BY r.run ORDER BY r.ended"
+    )
+    return connection.execute(query, (tenant,)).fetchall()
+
+
+def drop_files(tx: Transaction, run_id: str) -> None:
+    """Dooms the files of an ended run; of one that has not ended, nothing."""
+    if tx.connection.execute("SELECT 1 FROM runs WHERE run = ? AND ended IS NOT NULL", (run_id,)).fetchone():
+        doom(tx, run_id)
+
+
+def idle_datasets(connection: sqlite3.Connection, tenant: str) -> list[tuple[str, str, int, int]]:
+    """Datasets that no run needs which has not ended, oldest first: project, id, when it was created in us, bytes."""
+    query = (
+        f"SELECT d.project, d.dataset, d.created, {_SIZE} FROM datasets d WHERE d.tenant = ? AND NOT EXISTS"
+        " (SELECT 1 FROM runs r WHERE r.dataset = d.dataset AND r.ended IS NULL) ORDER BY d.created"
+    )
+    return connection.execute(query, (tenant,)).fetchall()
+
+
+def too_many(sized: Sequence[tuple[int, int]], before: int | None, most: int | None) -> int:
+    """How many of these, (time, bytes) oldest first, have to go: all before that time, and beyond it as many as leave
+    no more than `most` bytes."""
+    left = sum(size for _, size in sized)
+    for index, (time, size) in enumerate(sized):
+        if not ((before is not None and time < before) or (most is not None and left > most)):
+            return index
+        left -= size
+    return len(sized)

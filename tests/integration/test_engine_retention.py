@@ -1,0 +1,198 @@
+"""What is old goes, and nothing that somebody needs goes with it. On a clock that a test moves."""
+
+import json
+
+import pytest
+from lodestream_server.engine.datasets import NewDataset
+from lodestream_server.engine.keeping import Keep, Policy
+from lodestream_server.settings import ServerSettings
+from lodestream_server.store.reading import Scope
+from lodestream_server.store.retention import ALONG_THE_WAY, too_many
+
+from lodestream.errors import DatasetNotFound
+from lodestream.v1 import common_pb2, job_pb2
+from lodestream.v1.job_pb2_grpc import JobServiceStub
+from tests.contract.workloads import CATALOGUE as WORKLOADS
+from tests.integration.clocks import ManualClock
+from tests.integration.engine_world import SCOPE, engine_at, job, kinds, until
+from tests.support.server import running_server
+
+OTHER = Scope("33333333-3333-4333-8333-333333333333", SCOPE.project_id)
+DAY = 86_400
+
+
+def keeping(tenants=None, **keep):
+    """A policy whose task sleeps: tests sweep themselves."""
+    return Policy(Keep(**keep), tenants or {}, every_s=10_000 * DAY)
+
+
+async def store(engine, size, scope=SCOPE):
+    """The id of a stored dataset."""
+    async with await engine.datasets.upload(NewDataset(scope, "A log", "log.csv")) as upload:
+        await upload.write(b"a" * size)
+        return (await upload.finish()).dataset_id
+
+
+async def finished(engine, type_="Count", **given):
+    """The id of a run that has ended."""
+    run_id = (await engine.submit(job(type_, **given))).run.run_id
+    return (await engine.ended(given.get("scope", SCOPE), run_id)).run_id
+
+
+async def completed(engine, run_id):
+    """What the run's phases gave."""
+    return [event.body for event in await engine.events(SCOPE, run_id, kinds={"phase-completed"})]
+
+
+async def test_an_old_run_keeps_its_story_and_its_results(tmp_path):
+    """What was told along the way goes, after so many days and not before; what still runs keeps everything."""
+    clock, gate = ManualClock(), tmp_path / "gate"
+    async with engine_at(tmp_path / "data", clock, retention=keeping(events_days=7)) as engine:
+        old = await finished(engine)
+        going = (await engine.submit(job("CountThenWait", gate=gate))).run.run_id
+        await until(engine, going, "phase-completed")
+        before, results = await kinds(engine, old), await completed(engine, old)
+        assert set(before) & set(ALONG_THE_WAY)
+        clock.advance(6 * DAY)
+        assert (await engine.retention.sweep()).events == 0
+        clock.advance(DAY + 1)
+        untouched = await kinds(engine, going)
+        swept = await engine.retention.sweep()
+        after = await kinds(engine, old)
+        assert after == [kind for kind in before if kind not in ALONG_THE_WAY]
+        assert (swept.runs_cut, swept.events) == (1, len(before) - len(after))
+        assert await completed(engine, old) == results
+        assert (await kinds(engine, going))[: len(untouched)] == untouched
+        assert not await engine.retention.has_all_after(old, 0)
+        assert await engine.retention.has_all_after(old, len(before) - 1)
+        assert (await engine.retention.sweep()).events == 0
+        gate.touch()
+
+
+async def test_files_of_old_runs_go_and_their_story_stays(tmp_path):
+    """Also beyond so many bytes, the oldest first; not those of a run that another one waits for."""
+    clock, gate = ManualClock(), tmp_path / "gate"
+    async with engine_at(tmp_path / "data", clock, seats=1, retention=keeping(artifacts_days=1)) as engine:
+        old, needed = await finished(engine), await finished(engine)
+        blocker = (await engine.submit(job("OnlyWait", gate=gate))).run.run_id
+        await until(engine, blocker, "phase-started")
+        waits = (await engine.submit(job("Count", dependencies=(needed, blocker)))).run.run_id
+        clock.advance(DAY + 1)
+        assert (await engine.retention.sweep()).runs_emptied == 1
+        assert await engine.artifacts(SCOPE, old) == ()
+        assert len(await engine.artifacts(SCOPE, needed)) == 1
+        assert await completed(engine, old)
+        gate.touch()
+        await engine.ended(SCOPE, waits)
+    folders = {path.name for path in (tmp_path / "data" / "runs").iterdir()}
+    assert old not in folders
+    assert {needed, waits} <= folders
+    async with engine_at(tmp_path / "data", clock, retention=keeping(artifacts_bytes=2)) as engine:
+        assert (await engine.retention.sweep()).runs_emptied == 1
+        assert await engine.artifacts(SCOPE, needed) == ()
+        assert len(await engine.artifacts(SCOPE, waits)) == 1
+
+
+async def test_a_watcher_from_before_the_cut_is_told_so(tmp_path):
+    """A reset, the run as it ended, and done; whoever had seen it all gets done alone."""
+    async with running_server(tmp_path / "data", catalogue=WORKLOADS, keep_events_days=0) as server:
+        stub = JobServiceStub(server.channel)
+        request = job_pb2.SubmitJobRequest(tenant_id=SCOPE.tenant_id, project_id=SCOPE.project_id, job_name="x")
+        request.job_type = common_pb2.JOB_TYPE_DATA_ENRICHMENT
+        request.parameters.update({"gate": str(tmp_path / "gate")})
+        job_id = (await stub.SubmitJob(request, metadata=server.metadata)).job_id
+        get = job_pb2.GetJobRequest(tenant_id=SCOPE.tenant_id, project_id=SCOPE.project_id, job_id=job_id)
+
+        async def watched(**fields):
+            call = stub.WatchJob(job_pb2.WatchJobRequest(request=get, **fields), metadata=server.metadata)
+            return [frame async for frame in call]
+
+        early = aiter(stub.WatchJob(job_pb2.WatchJobRequest(request=get), metadata=server.metadata))
+        first = await anext(early)
+        (tmp_path / "gate").touch()
+        told = [frame async for frame in early]
+        assert (await server.engine.retention.sweep()).events
+        for fields in ({"resume_token": first.resume_token}, {"replay": True}):
+            frames = await watched(**fields)
+            assert [frame.WhichOneof("frame") for frame in frames] == ["reset", "snapshot", "done"], fields
+            assert frames[0].reset.reason == "EXPIRED"
+            assert frames[1].snapshot.job_id == job_id
+        last = await watched(resume_token=told[-1].resume_token)
+        assert [frame.WhichOneof("frame") for frame in last] == ["done"]
+
+
+async def test_positions_go_on_after_a_cut_and_a_restart(tmp_path):
+    """The newest event is never one that goes, so that no position is given twice."""
+    clock = ManualClock()
+    async with engine_at(tmp_path, clock, retention=keeping(events_days=0)) as engine:
+        await finished(engine)
+        clock.advance(1)
+        assert (await engine.retention.sweep()).events
+        position = engine.position
+    async with engine_at(tmp_path, clock) as engine:
+        assert engine.position == position
+
+
+async def test_old_datasets_go_unless_a_run_needs_them(tmp_path):
+    """Bytes and record; the run that needs one still finds it."""
+    clock, gate = ManualClock(), tmp_path / "gate"
+    async with engine_at(tmp_path / "data", clock, retention=keeping(datasets_days=1)) as engine:
+        needed, idle = await store(engine, 10), await store(engine, 10)
+        run_id = (await engine.submit(job("OnlyWait", datasetId=needed, gate=gate))).run.run_id
+        await until(engine, run_id, "phase-started")
+        clock.advance(DAY + 1)
+        young = await store(engine, 10)
+        assert (await engine.retention.sweep()).datasets == 1
+        with pytest.raises(DatasetNotFound):
+            await engine.datasets.get(SCOPE, idle)
+        assert sorted(path.name for path in (tmp_path / "data" / "datasets").iterdir()) == sorted((needed, young))
+        gate.touch()
+
+
+async def test_the_oldest_datasets_of_a_tenant_make_room_for_the_newest(tmp_path):
+    """Each tenant for itself, by its own rule where it has one."""
+    clock = ManualClock()
+    own = {OTHER.tenant_id: Keep(datasets_bytes=10)}
+    async with engine_at(tmp_path, clock, retention=keeping(own, datasets_bytes=100)) as engine:
+        kept: dict[Scope, list[str]] = {SCOPE: [], OTHER: []}
+        for scope in (SCOPE, OTHER):
+            for _ in range(3):
+                clock.advance(1)
+                kept[scope].append(await store(engine, 40, scope))
+        assert (await engine.retention.sweep()).datasets == 4
+        for dataset_id in kept[SCOPE][1:]:
+            assert (await engine.datasets.get(SCOPE, dataset_id)).dataset_id == dataset_id
+        for scope, dataset_id in ((SCOPE, kept[SCOPE][0]), *((OTHER, one) for one in kept[OTHER])):
+            with pytest.raises(DatasetNotFound):
+                await engine.datasets.get(scope, dataset_id)
+
+
+async def test_a_policy_that_asks_for_nothing_keeps_everything(tmp_path):
+    """As it is unless somebody asks."""
+    clock = ManualClock()
+    async with engine_at(tmp_path, clock, retention=ServerSettings().retention()) as engine:
+        run_id, dataset_id = await finished(engine), await store(engine, 10)
+        before = await kinds(engine, run_id)
+        clock.advance(1000 * DAY)
+        await engine.retention.sweep()
+        assert await kinds(engine, run_id) == before
+        assert (await engine.datasets.get(SCOPE, dataset_id)).dataset_id == dataset_id
+    assert ServerSettings().retention().asks_for_nothing
+
+
+def test_settings_say_what_each_tenant_keeps(monkeypatch):
+    """Rules of tenants are JSON in the environment; GUIDs are equal whatever their case."""
+    monkeypatch.setenv("LODESTREAM_KEEP_EVENTS_DAYS", "30")
+    monkeypatch.setenv("LODESTREAM_KEEP_TENANTS", json.dumps({OTHER.tenant_id.upper(): {"datasets_bytes": 5}}))
+    policy = ServerSettings().retention()
+    assert (policy.default, policy.asks_for_nothing) == (Keep(events_days=30), False)
+    assert policy.tenants == {OTHER.tenant_id: Keep(datasets_bytes=5)}
+
+
+@pytest.mark.parametrize(
+    ("before", "most", "go"),
+    [(None, None, 0), (2, None, 1), (9, None, 3), (None, 30, 0), (None, 29, 1), (None, 0, 3), (3, 15, 2), (2, 5, 3)],
+)
+def test_what_goes_is_old_or_too_much(before, most, go):
+    """Of three of ten bytes each, from the times 1, 2 and 3."""
+    assert too_many([(1, 10), (2, 10), (3, 10)], before, most) == go

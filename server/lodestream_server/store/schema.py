@@ -11,7 +11,7 @@ from pathlib import Path
 import sqlite_utils
 from sqlite_utils import Migrations
 
-from lodestream.errors import StoreDamaged, StoreTooNew
+from lodestream.errors import DiskFull, LodestreamError, StoreDamaged, StoreTooNew, StoreUnavailable
 from lodestream_server.store.delivery_tables import DELIVERY
 
 VERSION = 2
@@ -161,7 +161,8 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
 
 
 def prepare(path: Path) -> str:
-    """Creates or updates the tables; the store's id. Raises StoreTooNew and StoreDamaged, with nothing changed."""
+    """Creates or updates the tables; the store's id. Raises StoreTooNew, StoreDamaged, DiskFull and StoreUnavailable,
+    with nothing changed."""
     connection = sqlite3.connect(path, isolation_level=None)
     try:
         found = connection.execute("PRAGMA user_version").fetchone()[0]
@@ -177,9 +178,19 @@ def prepare(path: Path) -> str:
             connection.execute(f"PRAGMA user_version = {VERSION}")
         return _identity(connection)
     except sqlite3.DatabaseError as fault:
-        raise StoreDamaged(f"The store cannot be read ({fault}); nothing was changed.") from fault
+        raise _refusal(fault) from fault
     finally:
         connection.close()
+
+
+def _refusal(fault: sqlite3.DatabaseError) -> LodestreamError:
+    name = getattr(fault, "sqlite_errorname", "")
+    if name == "SQLITE_FULL":
+        return DiskFull("No space is left on the disk of the store; make room and start again. Nothing was changed.")
+    if name.startswith(("SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_BUSY", "SQLITE_PERM")):
+        told = f"The disk does not let the store be used ({fault}); see to it and start again. Nothing was changed."
+        return StoreUnavailable(told)
+    return StoreDamaged(f"The store cannot be read ({fault}); nothing was changed.")
 
 
 def _check(connection: sqlite3.Connection) -> None:

@@ -231,5 +231,21 @@ async def test_a_documented_subscription_is_answered_as_documented_and_hears_its
     assert len({one.id for one in receiver.got}) == len(receiver.got)
 
 
+async def test_a_subscription_over_websocket_is_kept_and_its_address_left_to_the_door(tmp_path):
+    """No address to call is asked for; it is listed until it is ended."""
+    async with serving(tmp_path / "data") as served:
+        run = (await served.engine.submit(job("Count", records=10))).run
+        made = await served.hook(
+            "SubscribeToJob",
+            job_id=run.run_id,
+            subscription_type=webhook_pb2.SUBSCRIPTION_TYPE_WEBSOCKET,
+            events=[webhook_pb2.SUBSCRIPTION_EVENT_JOB_COMPLETED],
+        )
+        (listed,) = (await served.hook("ListSubscriptions", job_id=run.run_id)).subscriptions
+    assert not made.HasField("websocket_url")
+    assert listed.subscription_type == webhook_pb2.SUBSCRIPTION_TYPE_WEBSOCKET
+    assert listed.status == webhook_pb2.ENDPOINT_STATUS_ACTIVE
+
+
 def _ended(receiver: Receiver) -> bool:
     return bool(receiver.got) and receiver.got[-1].said["event"] == "jobCompleted"

@@ -213,6 +213,13 @@ def test_addresses_are_written_as_http_writes_them(given_, expected):
     assert to_ascii(given_) == expected
 
 
+@pytest.mark.parametrize("given_", ["http://0*", "http://-a/", "http://a$b/", "http://user@host/", "http:///x"])
+def test_hosts_that_cannot_be_are_refused(given_):
+    """Before anything is dialled."""
+    with pytest.raises(ValueError, match="host"):
+        to_ascii(given_)
+
+
 def test_texts_for_people_stay_in_their_line_and_mean_nothing_to_slack():
     """A name with line breaks or markup adds no header, no mention and no link."""
     plan = submitted(kind=RunKind.OPERATION, name="a\r\nBcc: x@example.org <!channel> & co")

@@ -2,6 +2,7 @@
 last of them has ended."""
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from functools import partial
@@ -15,9 +16,12 @@ from lodestream_server.delivery.endpoints import Status
 from lodestream_server.delivery.tellings import Telling
 from lodestream_server.runs.batch import Batch
 from lodestream_server.runs.events import Event
+from lodestream_server.runs.fold import BrokenSequence
 from lodestream_server.store.batches import find_batch
 from lodestream_server.store.reading import events_of
 from lodestream_server.store.store import Store
+
+log = logging.getLogger(__name__)
 
 
 class BatchFeed:
@@ -34,7 +38,10 @@ class BatchFeed:
         found = await self._store.read(lambda db: rows.by_number(db, number))
         batch = await self._store.read(lambda db: find_batch(db, batch_id))
         if found is not None and batch is not None:
-            await self._tell(batch, min(found.cursor, self._store.position))
+            try:
+                await self._tell(batch, min(found.cursor, self._store.position))
+            except BrokenSequence:  # the log of an operation was cut before the callback could be called
+                log.warning("a batch's callback is given up, its log was cut", extra={"endpoint": found.endpoint_id})
         if not self._live.stopped.is_set():
             await self._store.write(lambda tx: rows.set_status(tx, number, Status.DONE))
             self._live.stopped.set()

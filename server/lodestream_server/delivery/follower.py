@@ -7,8 +7,8 @@ from typing import Final
 
 from lodestream.errors import RunNotFound
 from lodestream_server.delivery.endpoints import Endpoint
-from lodestream_server.delivery.history import told_up_to
-from lodestream_server.delivery.tellings import Telling, Told, step
+from lodestream_server.delivery.history import see, told_up_to
+from lodestream_server.delivery.tellings import Telling, Told
 from lodestream_server.runs.bodies import Submitted
 from lodestream_server.runs.events import Event
 from lodestream_server.runs.state import RunState
@@ -44,13 +44,14 @@ class Follower:
         told = self._told.get(event.run_id)
         if told is None:
             told = await self._begin(event)
-        if told is _FOREIGN:
-            self._keep(event, _FOREIGN)
-            return None
-        told, telling = step(self._wishes, told, event)
+        telling = None
+        if told is not _FOREIGN:
+            try:
+                told, telling = await see(self._store, self._wishes, told, event)
+            except RunNotFound:  # removed, with its story
+                told = _FOREIGN
         self._keep(event, told)
-        assert told.run is not None  # an event was applied
-        return Seen(told.run, telling)
+        return Seen(told.run, telling) if told.run is not None else None
 
     async def _begin(self, event: Event) -> Told:
         if isinstance(event.body, Submitted):
@@ -58,9 +59,9 @@ class Follower:
         try:
             if not self._concerns(await self._store.run(event.run_id)):
                 return _FOREIGN
-            return await told_up_to(self._store, self._wishes, event.run_id, event.sequence - 1)
-        except RunNotFound:  # removed, with its story
+        except RunNotFound:
             return _FOREIGN
+        return await told_up_to(self._store, self._wishes, event.run_id, event.sequence - 1)
 
     def _concerns(self, run: Submitted | RunState) -> bool:
         endpoint, types = self._endpoint, self._wishes.types

@@ -6,6 +6,7 @@ unpacks nothing.
 
 import asyncio
 import logging
+import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ log = logging.getLogger(__name__)
 #: Of an answer that are read; the rest is left and the connection closed.
 LARGEST_ANSWER: Final = 64 * 1024
 _AGENT: Final = "lodestream"
+#: A name, an IPv4 address in any spelling, or an IPv6 address without its brackets.
+_HOST: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,252}|[0-9A-Fa-f:.]+(%[A-Za-z0-9._~-]+)?")
 _FAULTS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (AddressRefused, "the address is private, loopback or link-local; this server's configuration does not allow it"),
     (NameUnknown, "the name cannot be resolved"),
@@ -133,6 +136,8 @@ def to_ascii(url: str) -> str:
     if not parts.hostname or parts.username is not None or parts.password is not None:
         raise ValueError("no host, or a user name in the address")
     host = parts.hostname if parts.hostname.isascii() else parts.hostname.encode("idna").decode()
+    if not _HOST.fullmatch(host):
+        raise ValueError("no host can be called that")
     shown = f"[{host}]" if ":" in host else host
     where = f"{shown}:{parts.port}" if parts.port else shown
     path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=-._~")

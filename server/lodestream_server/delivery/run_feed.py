@@ -11,8 +11,8 @@ from lodestream.errors import RunNotFound
 from lodestream_server.delivery import attempt_log, rows
 from lodestream_server.delivery.courier import Courier, Live, parcel_of
 from lodestream_server.delivery.endpoints import Status
-from lodestream_server.delivery.history import told_up_to
-from lodestream_server.delivery.tellings import Telling, step
+from lodestream_server.delivery.history import see, told_up_to
+from lodestream_server.delivery.tellings import Telling
 from lodestream_server.engine.clock import Clock
 from lodestream_server.runs.events import Event
 from lodestream_server.store.store import Store
@@ -54,7 +54,7 @@ class RunFeed:
         waits = cast(AsyncGenerator[tuple[Event, ...], None], self._store.batches(self._run_id, cursor))
         async with aclosing(waits) as batches:
             async for event in _each(batches):
-                told, telling = step(wishes, told, event)
+                told, telling = await see(self._store, wishes, told, event)
                 before = begun.pop(event.sequence, None)
                 if before is not None and told.run is not None:
                     telling = Telling(before.event, event, told.run)

@@ -33,10 +33,18 @@ STEPPED = frozenset({"operation.progress", "progressUpdate"})
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Where an endpoint stands with a run: the run after the last event seen, and the percent last told."""
+    """Where an endpoint stands with a run: the run after the last event seen, and the percent last told.
+
+    `cut`: events of the run are no longer kept, so `run` is how it stands since its end, and only that is still told.
+    """
 
     run: RunState | None = None
     percent: float = 0.0
+    cut: bool = False
+
+    def reaches(self, event: Event) -> bool:
+        """Whether the event is the one right after the last one seen."""
+        return not self.cut and event.sequence == (self.run.last_sequence if self.run else 0) + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +72,12 @@ def step(wishes: Wishes, told: Told, event: Event) -> tuple[Told, Telling | None
         if run.percent - told.percent >= wishes.step:
             return Told(run, run.percent), Telling(word, event, run)
     return replace(told, run=run), None
+
+
+def ending(wishes: Wishes, run: RunState, event: Event) -> Telling | None:
+    """What the end of a run gives to tell, with nothing known of what came before; `run` is how it stands since."""
+    words = _words(wishes, None, run, event) if event.ends_run else []
+    return Telling(words[0], event, run) if words else None
 
 
 def delivery_id(endpoint_id: str, run_id: str, sequence: int) -> str:

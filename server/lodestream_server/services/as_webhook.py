@@ -192,7 +192,7 @@ def as_ping(answer: Answer) -> _pb.PingWebhookResponse:
     )
 
 
-def as_subscription(endpoint: Endpoint, now: datetime, websocket_url: str | None = None) -> _pb.SubscribeToJobResponse:
+def as_subscription(endpoint: Endpoint, now: datetime) -> _pb.SubscribeToJobResponse:
     """A subscription as it stands now."""
     registration = endpoint.registration
     known = wire.numbers(_pb.SubscriptionEvent.DESCRIPTOR)
@@ -203,7 +203,6 @@ def as_subscription(endpoint: Endpoint, now: datetime, websocket_url: str | None
         subscription_type=_pb.SUBSCRIPTION_TYPE_WEBHOOK if called else _pb.SUBSCRIPTION_TYPE_WEBSOCKET,
         status=_STATUSES[endpoint.status_at(now)],
         webhook_url=registration.address or None,
-        websocket_url=websocket_url,
         events_subscribed=[_pb.SubscriptionEvent.ValueType(known[word]) for word in registration.wishes.events],
         created_at=timestamp(endpoint.created),
         expires_at=timestamp(endpoint.expires),

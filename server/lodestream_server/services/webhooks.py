@@ -1,9 +1,7 @@
 """WebhookService: addresses that are told what happens, and what became of it."""
 
-from collections.abc import Callable
 from typing import Any
 
-from lodestream.errors import NotBuilt
 from lodestream.v1 import webhook_pb2, webhook_pb2_grpc
 from lodestream_server.delivery.delivery import Delivery
 from lodestream_server.engine.engine import Engine
@@ -27,16 +25,13 @@ _pb = webhook_pb2
 
 
 class WebhookService(webhook_pb2_grpc.WebhookServiceServicer):
-    """See the contract; every method raises what its comment there names. `websocket_url` gives the address, with a
-    ticket in it, that a subscriber over WebSocket connects to; without it there are no such subscriptions."""
+    """See the contract; every method raises what its comment there names. The address of a subscription over
+    WebSocket is filled in by the door that serves it."""
 
-    def __init__(
-        self, engine: Engine, delivery: Delivery, websocket_url: Callable[[RunState], str] | None = None
-    ) -> None:
+    def __init__(self, engine: Engine, delivery: Delivery) -> None:
         self._engine = engine
         self._webhooks = delivery.webhooks
         self._subscriptions = delivery.subscriptions
-        self._websocket_url = websocket_url
 
     async def RegisterWebhook(self, request: _pb.RegisterWebhookRequest, context: Any) -> _pb.RegisterWebhookResponse:
         """Registers an address."""
@@ -94,14 +89,8 @@ class WebhookService(webhook_pb2_grpc.WebhookServiceServicer):
     async def SubscribeToJob(self, request: _pb.SubscribeToJobRequest, context: Any) -> _pb.SubscribeToJobResponse:
         """Subscribes to the events of one job."""
         run = await self._job(request.job_id)
-        registration = subscription_registration(request)
-        if not registration.served and self._websocket_url is None:
-            raise NotBuilt(
-                "Subscriptions over WebSocket need the REST door of this server; use a webhook, or WatchJob."
-            )
-        made = await self._subscriptions.subscribe(run, registration)
-        connect = self._websocket_url(run) if self._websocket_url and not registration.served else None
-        return as_subscription(made, self._engine.clock.now(), connect)
+        made = await self._subscriptions.subscribe(run, subscription_registration(request))
+        return as_subscription(made, self._engine.clock.now())
 
     async def ListSubscriptions(
         self, request: _pb.ListSubscriptionsRequest, context: Any

@@ -168,7 +168,7 @@ class WebhookServiceServicer(object):
     def SubscribeToJob(self, request, context):
         """Subscribes an address, or a WebSocket, to the events of one job. Repeated: a second subscription.
 
-        A job that has ended is told as jobCompleted at once. Errors: RUN_NOT_FOUND, INVALID_FIELD, QUOTA_EXCEEDED, NOT_BUILT.
+        A job that has ended is told as jobCompleted at once. Errors: RUN_NOT_FOUND, INVALID_FIELD, QUOTA_EXCEEDED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

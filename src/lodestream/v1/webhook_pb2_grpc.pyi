@@ -71,7 +71,7 @@ class WebhookServiceStub:
     SubscribeToJob: _grpc.UnaryUnaryMultiCallable[_webhook_pb2.SubscribeToJobRequest, _webhook_pb2.SubscribeToJobResponse]
     """Subscribes an address, or a WebSocket, to the events of one job. Repeated: a second subscription.
 
-    A job that has ended is told as jobCompleted at once. Errors: RUN_NOT_FOUND, INVALID_FIELD, QUOTA_EXCEEDED, NOT_BUILT.
+    A job that has ended is told as jobCompleted at once. Errors: RUN_NOT_FOUND, INVALID_FIELD, QUOTA_EXCEEDED.
     """
     ListSubscriptions: _grpc.UnaryUnaryMultiCallable[_webhook_pb2.ListSubscriptionsRequest, _webhook_pb2.ListSubscriptionsResponse]
     """Subscriptions to a job, newest first. No effect.
@@ -124,7 +124,7 @@ class WebhookServiceAsyncStub(WebhookServiceStub):
     SubscribeToJob: _aio.UnaryUnaryMultiCallable[_webhook_pb2.SubscribeToJobRequest, _webhook_pb2.SubscribeToJobResponse]  # type: ignore[assignment]
     """Subscribes an address, or a WebSocket, to the events of one job. Repeated: a second subscription.
 
-    A job that has ended is told as jobCompleted at once. Errors: RUN_NOT_FOUND, INVALID_FIELD, QUOTA_EXCEEDED, NOT_BUILT.
+    A job that has ended is told as jobCompleted at once. Errors: RUN_NOT_FOUND, INVALID_FIELD, QUOTA_EXCEEDED.
     """
     ListSubscriptions: _aio.UnaryUnaryMultiCallable[_webhook_pb2.ListSubscriptionsRequest, _webhook_pb2.ListSubscriptionsResponse]  # type: ignore[assignment]
     """Subscriptions to a job, newest first. No effect.
@@ -219,7 +219,7 @@ class WebhookServiceServicer:
     ) -> _typing.Union[_webhook_pb2.SubscribeToJobResponse, _abc.Awaitable[_webhook_pb2.SubscribeToJobResponse]]:
         """Subscribes an address, or a WebSocket, to the events of one job. Repeated: a second subscription.
 
-        A job that has ended is told as jobCompleted at once. Errors: RUN_NOT_FOUND, INVALID_FIELD, QUOTA_EXCEEDED, NOT_BUILT.
+        A job that has ended is told as jobCompleted at once. Errors: RUN_NOT_FOUND, INVALID_FIELD, QUOTA_EXCEEDED.
         """
 
     def ListSubscriptions(

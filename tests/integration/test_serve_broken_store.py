@@ -1,13 +1,19 @@
 """`lodestream serve` on a store that cannot be used: one clear line, exit code 1, and nothing is destroyed."""
 
+import asyncio
 import shutil
 import sqlite3
 import subprocess
 import sys
 
+import grpc
 import pytest
 
-from tests.support.server import running_server
+from lodestream import rich_status
+from lodestream.v1 import key_pb2
+from lodestream.v1.key_pb2_grpc import KeyServiceStub
+from tests.support.served import Served
+from tests.support.server import running_server, signed
 
 pytestmark = pytest.mark.skipif(shutil.which("prlimit") is None, reason="prlimit bounds the size of files")
 
@@ -101,3 +107,39 @@ async def test_a_store_outlives_a_start_without_room(data_dir):
     refused(data_dir, "prlimit", "--fsize=500")
     async with running_server(data_dir, seats=1) as server:
         assert {key.name for key in await server.engine.keys.list()} == {"admin", "kept"}
+
+
+async def test_a_disk_that_fills_up_refuses_and_forgets_nothing(tmp_path):
+    """The caller is told, the server goes on answering, and what was acknowledged is there when there is room again."""
+    # Room for the store and for the beginning of its write-ahead log.
+    wrapper = ("prlimit", "--fsize=600000")
+    acknowledged: list[str] = []
+    server = await asyncio.to_thread(started, tmp_path, wrapper)
+    try:
+        async with grpc.aio.insecure_channel(server.address) as channel:
+            stub, metadata = KeyServiceStub(channel), signed(server.token)
+
+            async def fill():
+                for number in range(10_000):
+                    request = key_pb2.CreateKeyRequest(name=f"key {number}", role=key_pb2.ROLE_READ)
+                    acknowledged.append((await stub.CreateKey(request, metadata=metadata)).key.prefix)
+
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await fill()
+            error = rich_status.from_call(caught.value)
+            assert error is not None
+            assert error.reason in ("DISK_FULL", "STORE_UNAVAILABLE")
+            listed = await stub.ListKeys(key_pb2.ListKeysRequest(), metadata=metadata)
+            assert set(acknowledged) <= {key.prefix for key in listed.keys}
+    finally:
+        await asyncio.to_thread(server.kill)
+    assert acknowledged
+    async with running_server(server.data, seats=1) as again:
+        assert set(acknowledged) <= {key.prefix for key in await again.engine.keys.list()}
+
+
+def started(folder, wrapper):
+    """A server as a process of its own that answers."""
+    server = Served(folder, wrapper=wrapper)
+    server.start()
+    return server

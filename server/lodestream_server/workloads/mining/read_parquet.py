@@ -18,6 +18,15 @@ BATCH = 131_072
 
 MOST_COLUMNS = 5_000
 
+#: Types of columns that are no attributes of an event, or that polars cannot hold.
+_LEFT_OUT = (
+    pa.types.is_nested,
+    pa.types.is_binary,
+    pa.types.is_large_binary,
+    pa.types.is_fixed_size_binary,
+    pa.types.is_decimal256,
+)
+
 
 @dataclass(slots=True)
 class ParquetSource:
@@ -38,15 +47,25 @@ class ParquetSource:
         """See `Source.batches`."""
         position = 0
         try:
-            with pq.ParquetFile(self.path) as file:
-                for batch in file.iter_batches(BATCH, columns=list(self.columns)):
-                    frame = _plain(pl.DataFrame(pl.from_arrow(batch)))
-                    numbers = pl.int_range(position, position + frame.height, dtype=pl.Int64).alias(POSITION)
-                    yield Batch(frame.with_columns(numbers), frame.height)
-                    position += frame.height
-                    self.check()
-        except (pa.ArrowException, OSError) as fault:
+            for rows in self._rows().collect_batches(chunk_size=BATCH, maintain_order=True):
+                frame = _plain(rows)
+                numbers = pl.int_range(position, position + frame.height, dtype=pl.Int64).alias(POSITION)
+                yield Batch(frame.with_columns(numbers), frame.height)
+                position += frame.height
+                self.check()
+        except (pl.exceptions.PolarsError, OSError) as fault:
             raise _damaged(fault) from fault
+
+    def take_sample(self) -> None:
+        """Reads the first rows. Raises BadInput where the file is damaged."""
+        try:
+            self.sample = _plain(self._rows().head(BATCH).collect())
+        except (pl.exceptions.PolarsError, OSError) as fault:
+            raise _damaged(fault) from fault
+
+    def _rows(self) -> pl.LazyFrame:
+        # Reading with polars takes a tenth of the time that batches of pyarrow take.
+        return pl.scan_parquet(self.path, glob=False).select(self.columns)
 
 
 def open_parquet(path: Path, check: Check) -> ParquetSource:
@@ -63,11 +82,7 @@ def open_parquet(path: Path, check: Check) -> ParquetSource:
         )
     if not records:
         raise BadInput("The Parquet file holds no rows.", reason="NO_ROWS")
-    nested = [
-        item.name
-        for item in schema
-        if pa.types.is_nested(item.type) or pa.types.is_binary(item.type) or pa.types.is_large_binary(item.type)
-    ]
+    nested = [item.name for item in schema if any(is_odd(item.type) for is_odd in _LEFT_OUT)]
     names = tuple(
         item.name for item in schema if item.name not in nested and not item.name.startswith("__index_level_")
     )
@@ -80,10 +95,9 @@ def open_parquet(path: Path, check: Check) -> ParquetSource:
                 warning=True,
             )
         )
-    first = next(source.batches(), None) if names else None
-    if first is None:
+    if not names:
         raise BadInput("The Parquet file holds no column of plain values.", reason="MISSING_COLUMN")
-    source.sample = first.frame.drop(POSITION)
+    source.take_sample()
     return source
 
 

@@ -73,13 +73,16 @@ async def test_details_hold_what_every_phase_returned(world, kind):
 
 
 async def test_a_cancelled_run_shows_what_exists(world, kind):
-    """Not a success, with the files and results of the phases that had finished."""
+    """Not a success, with the files of the phases that had finished, and the zip of them that the receipt names."""
     run_id = await world.start_waiting(kind)
-    await world.cancel(kind, run_id)
+    receipt = await world.cancel(kind, run_id)
     results = await world.results(kind, run_id, format=DETAILED)
     assert not results.success
     assert results.status == kind.cancelled
-    assert len(outputs_in(kind, results)) == 1
+    told = {output.title if kind is JOBS else output.name: output for output in outputs_in(kind, results)}
+    assert set(told) == {"The count", "Partial results"}
+    (url,) = receipt.partial_results.download_urls
+    assert told["Partial results"].artifact_id in url
 
 
 async def test_a_failed_run_shows_its_error(world, kind):

@@ -1,6 +1,7 @@
 """Checkpoints: kept when nothing they came from has changed, done again when anything has. Runs `Work` without a
 server."""
 
+import errno
 import json
 import threading
 from pathlib import Path
@@ -37,6 +38,14 @@ def stray(phase: Phase) -> dict[str, object]:
     """Wants to publish what is not its own."""
     phase.artifact(Path("/etc/hostname"), name="X", type="Dataset")
     return {}
+
+
+def filling(phase: Phase) -> dict[str, object]:
+    """Writes until the disk is full."""
+    (phase.out / "half").write_text("done")
+    (phase.scratch / "notes").write_text("many")
+    phase.log("INFO", "nearly done")
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def _order(folder: Path, *functions: str, epoch: int = 1, known: tuple[str, ...] = (), **parameters) -> wire.Assignment:
@@ -140,3 +149,11 @@ def test_only_a_phases_own_files_can_be_published(tmp_path):
     how, told = _work(_order(tmp_path / "run", "stray"))
     assert how == "failed"
     assert "artifact-stored" not in [body.KIND for body in told]
+
+
+def test_a_phase_that_fails_gives_its_space_back_before_anything_more_is_to_be_stored(tmp_path):
+    """Or the store, on the same full disk, could never take the failure."""
+    there: list[list[Path]] = []
+    reporter = Reporter(lambda frame: there.append([path for path in tmp_path.rglob("*") if path.is_file()]))
+    ended = Work(_order(tmp_path, "filling"), reporter, Sampler(tmp_path), threading.Event()).run()
+    assert (ended.failed.reason, there[-1]) == ("DISK_FULL", [])

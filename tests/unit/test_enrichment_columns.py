@@ -163,9 +163,11 @@ def test_an_unknown_format_names_the_known_ones():
 _WORK = st.lists(st.tuples(st.sampled_from("AB"), st.integers(0, 20), st.integers(0, 6)), min_size=1, max_size=25)
 
 
-@given(_WORK)
-def test_concurrent_work_is_what_counting_pair_by_pair_gives(work):
-    """Begun and not yet ended by the moment at which this one begins, itself left out."""
+@pytest.mark.parametrize("heavy", [1, 8, 100])
+@given(work=_WORK)
+def test_concurrent_work_is_what_counting_pair_by_pair_gives(heavy, work):
+    """Begun and not yet ended by the moment at which this one begins, itself left out; all resources together, each by
+    itself, and some of both."""
     rows = pl.DataFrame(
         {
             "bucket": [0] * len(work),
@@ -177,7 +179,9 @@ def test_concurrent_work_is_what_counting_pair_by_pair_gives(work):
             "owner": [True] * len(work),
         }
     )
-    counted = concurrent_work.counts(rows).sort("row")["concurrent"].to_list()
+    with pytest.MonkeyPatch.context() as changed:
+        changed.setattr(concurrent_work, "HEAVY", heavy)
+        counted = concurrent_work.counts(rows).sort("row")["concurrent"].to_list()
     assert counted == [
         sum(
             who == other and begin <= at < begin + took

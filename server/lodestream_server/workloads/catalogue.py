@@ -126,12 +126,12 @@ _ENRICHMENT_PARAMETERS = (
     *_COLUMNS,
 )
 
-# Weights: shares of the time that enriching 1M events took, rounded.
+# Weights: shares of the time that enriching 5M events took, rounded.
 _ENRICHMENT_PHASES = (
-    PhaseSpec("Data Loading", f"{_ENRICHMENT}.loading:load", 25, "DataLoader"),
-    PhaseSpec("Data Cleaning", f"{_ENRICHMENT}.cleaning:clean", 25, "DataCleaner"),
-    PhaseSpec("Data Enrichment", f"{_ENRICHMENT}.enriching:enrich", 35, "DataEnricher"),
-    PhaseSpec("Output Generation", f"{_ENRICHMENT}.output:write", 15, "OutputWriter"),
+    PhaseSpec("Data Loading", f"{_ENRICHMENT}.loading:load", 20, "DataLoader"),
+    PhaseSpec("Data Cleaning", f"{_ENRICHMENT}.cleaning:clean", 35, "DataCleaner"),
+    PhaseSpec("Data Enrichment", f"{_ENRICHMENT}.enriching:enrich", 25, "DataEnricher"),
+    PhaseSpec("Output Generation", f"{_ENRICHMENT}.output:write", 20, "OutputWriter"),
 )
 
 

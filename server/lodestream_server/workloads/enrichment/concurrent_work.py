@@ -8,15 +8,18 @@ A resource works on cases of all buckets, so rows go through the disk: dealt by 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
 
 from lodestream_server.workloads.mining.disk import writing
+from lodestream_server.workloads.mining.validated import Codes
 
-#: Rows of one part; a resource lives wholly in one. About 200 MB at work.
-ROWS_PER_PART = 1_000_000
+#: Rows of one part, unless a single resource has more. About 100 MB at work.
+ROWS_PER_PART = 500_000
+#: Rows from which a resource is counted by itself, in a quarter of the memory; many small ones are faster together.
+HEAVY = 100_000
 
 
 @dataclass(slots=True)
@@ -25,6 +28,7 @@ class ConcurrentWork:
 
     folder: Path
     parts: int
+    _resources: Codes = field(default_factory=Codes)
 
     def __post_init__(self) -> None:
         """Makes the folder."""
@@ -32,8 +36,9 @@ class ConcurrentWork:
 
     def add(self, bucket: int, frame: pl.DataFrame) -> None:
         """The rows of a bucket: resource, case_id, timestamp and perhaps start_timestamp."""
-        rows = _work(frame.with_row_index("row")).drop_nulls("resource")
-        dealt = rows.with_columns(part=(pl.col("resource").hash() % self.parts).cast(pl.UInt32))
+        coded = frame.with_columns(self._resources.encode(frame["resource"]).alias("resource"))
+        rows = _work(coded.with_row_index("row")).drop_nulls("resource")
+        dealt = rows.with_columns(part=pl.col("resource") % self.parts)
         for (part,), share in dealt.partition_by("part", as_dict=True, include_key=False).items():
             with writing():
                 share.write_parquet(self.folder / f"in-{part}-{bucket:03d}.parquet", compression="lz4")
@@ -92,6 +97,23 @@ def _work(rows: pl.DataFrame) -> pl.DataFrame:
 
 def counts(rows: pl.DataFrame) -> pl.DataFrame:
     """`rows` as `_work` gives them, of all buckets: bucket, row, concurrent."""
+    sizes = rows["resource"].value_counts()
+    heavy = sizes.filter(pl.col("count") >= HEAVY)["resource"].sort()
+    alone = [_counted_alone(rows.filter(pl.col("resource") == resource)) for resource in heavy]
+    others = rows.filter(~pl.col("resource").is_in(heavy.implode())) if len(heavy) else rows
+    return pl.concat([*alone, _counted(others)])
+
+
+def _counted_alone(rows: pl.DataFrame) -> pl.DataFrame:
+    """The work of one resource: begun by the moment, less what has ended by it."""
+    work = rows.filter("owner")
+    begun = work["begin"].sort().search_sorted(rows["at"], side="right").cast(pl.Int64)
+    ended = work["end"].sort().search_sorted(rows["at"], side="right").cast(pl.Int64)
+    return rows.select("bucket", "row", concurrent=begun - ended - _OWN)
+
+
+def _counted(rows: pl.DataFrame) -> pl.DataFrame:
+    """The work of many resources: every begin and end is a step, the steps up to a moment are its level."""
     work = rows.filter("owner")
     moments = pl.concat(
         [
@@ -107,7 +129,10 @@ def counts(rows: pl.DataFrame) -> pl.DataFrame:
         .with_columns(level=pl.col("step").cum_sum().over("resource"))
         .drop("step")
     )
-    own = ((pl.col("begin") <= pl.col("at")) & (pl.col("at") < pl.col("end"))).cast(pl.Int64)
     return rows.join(levels, left_on=["resource", "at"], right_on=["resource", "moment"], how="left").select(
-        "bucket", "row", concurrent=pl.col("level") - own
+        "bucket", "row", concurrent=pl.col("level") - _OWN
     )
+
+
+#: Whether the row's own piece of work is under way at its moment.
+_OWN = ((pl.col("begin") <= pl.col("at")) & (pl.col("at") < pl.col("end"))).cast(pl.Int64)

@@ -208,3 +208,6 @@ _ALIASES = {
     "case_fold": FoldCase.name,
     "deduplicate": RemoveDuplicates.name,
 }
+
+#: The names of all rules.
+RULES = tuple(sorted(_MAKERS))

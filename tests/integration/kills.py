@@ -39,6 +39,7 @@ async def survive(folder: Path, kills: int, seed: int) -> int:
 
 
 async def _one_life(data_dir: Path, ledger: Path, seed: int, lives_s: float) -> None:
+    errors = await asyncio.to_thread(open, ledger.with_name(f"errors-{seed}"), "wb")
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -48,15 +49,18 @@ async def _one_life(data_dir: Path, ledger: Path, seed: int, lives_s: float) -> 
         str(seed),
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stderr=asyncio.subprocess.DEVNULL,
+        stderr=errors,
     )
     try:
         async with asyncio.timeout(lives_s):
             code = await process.wait()
-        raise AssertionError(f"seed {seed}: the server ended by itself with {code}")
+        said = await asyncio.to_thread(ledger.with_name(f"errors-{seed}").read_text)
+        raise AssertionError(f"seed {seed}: the server ended by itself with {code}: {said[-3000:]}")
     except TimeoutError:
         process.kill()
         await process.wait()
+    finally:
+        errors.close()
 
 
 async def _all(engine: Engine, kind: RunKind) -> list[str]:

@@ -2,7 +2,7 @@
 
 A token has to expire and to name its subject and its tenant: `sub`, `exp`, `tenant_id` (a GUID, or "*" for every
 tenant), and may name `project_id` and `role` (read, write or admin; read when left out). Each way of signing takes its
-own algorithms only, so that a public key never serves as a shared one. PyJWT comes with the extra `jwt`.
+own algorithms only, so that a public key never serves as a shared one. PyJWT comes with the extra `server`.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class WebTokens:
         try:
             import jwt
         except ImportError:
-            raise BadWebTokenSettings("JSON web tokens need PyJWT: pip install 'lodestream[jwt]'.") from None
+            raise BadWebTokenSettings("JSON web tokens need PyJWT: pip install 'lodestream[server]'.") from None
         self._jwt = jwt
         self._settings = settings
         self._algorithms, self._key_of = self._signing(settings)

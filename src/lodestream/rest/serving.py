@@ -13,12 +13,12 @@ import ipaddress
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 
 from lodestream.errors import LodestreamError
 from lodestream.rest.app import Facade
-from lodestream.rest.http_protocol import BoundedHttp
 
 #: Connections that wait to be taken up; more than the kernel's default, for bursts of pollers.
 _BACKLOG = 2048
@@ -54,7 +54,7 @@ class RestServer:
             facade,
             backlog=_BACKLOG,
             lifespan="off",
-            http=BoundedHttp,
+            http=_http_protocol(),
             ws="websockets-sansio",
             ws_max_size=_SOCKET_MESSAGE_BYTES,
             log_config=None,
@@ -89,6 +89,15 @@ class RestServer:
             await asyncio.wait_for(self._facade.close(), grace_s)
         if self._serving is not None:
             await self._serving
+
+
+def _http_protocol() -> Any:
+    """Ours on httptools; without that package uvicorn's own on h11, which is slower and bounds heads by itself."""
+    try:
+        from lodestream.rest.http_protocol import BoundedHttp
+    except ImportError:
+        return "h11"
+    return BoundedHttp
 
 
 class _Server(uvicorn.Server):

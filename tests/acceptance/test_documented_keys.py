@@ -33,7 +33,7 @@ SHOWING = {
     "track-jobs": {"includeMetrics": "true"},
 }
 #: Endpoints that the server does not have yet.
-NOT_BUILT = {"register-webhook", "submit-batch", "subscribe-to-job"}
+NOT_BUILT = {"register-webhook", "subscribe-to-job"}
 _PRICE = "no prices are configured"
 _ENDED = "the run has ended: nothing is left to estimate"
 _NETWORK = "the network is not measured per worker"
@@ -70,6 +70,7 @@ ABSENT: dict[str, dict[str, str]] = {
         "resumeFromPhase": _NOTHING,
         "resourcesAllocated.estimatedCost": _PRICE,
     },
+    "submit-batch": {"estimatedBatchDuration": _HISTORY, "estimatedBatchCompletion": _HISTORY},
     "get-job": {"resource": "the job names its dataset in its parameters"},
     "list-jobs": {"jobs[].resourceName": "the job names its dataset in its parameters"},
     "submit-job": {"estimatedDuration": _HISTORY},

@@ -33,7 +33,8 @@ from lodestream_server.observing.opening import observation
 from lodestream_server.services import Services, add_services, make_services
 from lodestream_server.services.watching import Pace, Streams
 from lodestream_server.settings import ServerSettings
-from lodestream_server.workloads.catalogue import BUILT_IN, Catalogue
+from lodestream_server.workloads.built_in import BUILT_IN
+from lodestream_server.workloads.catalogue import Catalogue
 
 log = logging.getLogger(__name__)
 

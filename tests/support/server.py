@@ -14,7 +14,8 @@ import grpc
 from lodestream_server.app import RunningServer, running
 from lodestream_server.engine.engine import Engine
 from lodestream_server.settings import ServerSettings
-from lodestream_server.workloads.catalogue import BUILT_IN, Catalogue
+from lodestream_server.workloads.built_in import BUILT_IN
+from lodestream_server.workloads.catalogue import Catalogue
 
 ROOT = Path(__file__).parents[2]
 TENANT = "11111111-1111-4111-8111-111111111111"

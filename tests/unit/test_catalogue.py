@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from lodestream_server.runs.states import RunKind
-from lodestream_server.workloads.catalogue import BUILT_IN
+from lodestream_server.workloads.built_in import BUILT_IN
 from lodestream_server.workloads.parameters import Parameter, violations
 
 from lodestream.errors import InvalidField, NotBuilt

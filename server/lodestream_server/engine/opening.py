@@ -19,7 +19,8 @@ from lodestream_server.engine.models import EngineSettings
 from lodestream_server.executors.describing import Describer
 from lodestream_server.executors.local_pool import LocalPool, PoolSettings, worker_environment
 from lodestream_server.store.store import Store
-from lodestream_server.workloads.catalogue import BUILT_IN, Catalogue
+from lodestream_server.workloads.built_in import BUILT_IN
+from lodestream_server.workloads.catalogue import Catalogue
 
 #: Share of the machine's memory that runs may use; the rest is for the server and the system's cache.
 _FOR_RUNS = 0.7

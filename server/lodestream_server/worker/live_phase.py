@@ -3,7 +3,7 @@ assignment."""
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,15 @@ from lodestream_server.runs.bodies import (
     Warned,
 )
 from lodestream_server.worker.reporter import Reporter
-from lodestream_server.workloads.phase import ArtifactType, Cancelled, DatasetFile, Finished, Level
+from lodestream_server.workloads.phase import (
+    ArtifactType,
+    Cancelled,
+    DatasetFile,
+    EarlierRun,
+    Finished,
+    Level,
+    ResourceFile,
+)
 
 #: How much the newest interval counts in the rate shown: half a second of it alone would flicker.
 _NEWEST = 0.4
@@ -53,6 +61,9 @@ class LivePhase:
     finished: Mapping[str, Finished]
     stop: threading.Event
     reporter: Reporter
+    datasets: Mapping[str, DatasetFile] = field(default_factory=dict)
+    resources: Mapping[str, ResourceFile] = field(default_factory=dict)
+    sources: Sequence[EarlierRun] = ()
     published: list[Published] = field(default_factory=list)
     done: int | None = None
     _total: int | None = None

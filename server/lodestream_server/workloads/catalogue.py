@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from lodestream.errors import InvalidField, NotBuilt, Violation
 from lodestream_server.runs.states import RunKind
-from lodestream_server.workloads.parameters import RESOURCE_ALLOCATION, Parameter
+from lodestream_server.workloads.parameters import Parameter
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,101 +65,3 @@ class Catalogue:
     def preload(self) -> tuple[str, ...]:
         """Every module that workers should have loaded before their first run."""
         return tuple(dict.fromkeys(module for spec in self._by_name.values() for module in spec.preload))
-
-
-_MINING = "lodestream_server.workloads.mining"
-
-#: The log's columns, where the caller names them instead of having them detected.
-_COLUMNS = tuple(
-    Parameter(name)
-    for name in ("caseIdColumn", "activityNameColumn", "activityTimeColumn", "startTimeColumn", "resourceColumn")
-)
-
-_MINING_PARAMETERS = (
-    Parameter("datasetId", required=True),
-    Parameter("analysisType"),
-    Parameter("timeWindow", "object", inside=(Parameter("startDate", "date"), Parameter("endDate", "date"))),
-    Parameter("algorithm"),
-    Parameter("algorithmSettings", "object"),
-    Parameter(
-        "outputOptions",
-        "object",
-        inside=(
-            Parameter("generateReports", "flag"),
-            Parameter("createVisualizations", "flag"),
-            Parameter("exportFormats", "texts"),
-        ),
-    ),
-    Parameter("outputFormat"),
-    Parameter("includeAnomalyDetection", "flag"),
-    Parameter("enableVariantAnalysis", "flag"),
-    Parameter("enableBottleneckDetection", "flag"),
-    Parameter("generateOptimizationRecommendations", "flag"),
-    Parameter("performanceMetrics", "texts"),
-    Parameter("cleaningRules", "texts"),
-    Parameter("removeDuplicates", "flag"),
-    Parameter("checkDuplicates", "flag"),
-    RESOURCE_ALLOCATION,
-    *_COLUMNS,
-)
-
-
-_ENRICHMENT = "lodestream_server.workloads.enrichment"
-
-#: `cleaningRules` is a list of words and objects, and not declared: the worker reads it, and names the field at fault.
-_ENRICHMENT_PARAMETERS = (
-    Parameter("datasetId", required=True),
-    Parameter("timeWindow", "object", inside=(Parameter("startDate", "date"), Parameter("endDate", "date"))),
-    Parameter("removeDuplicates", "flag"),
-    Parameter("checkDuplicates", "flag"),
-    Parameter("derivedColumns", "texts"),
-    Parameter(
-        "workingHours",
-        "object",
-        inside=(Parameter("days", "texts"), Parameter("from"), Parameter("to")),
-    ),
-    Parameter("timeZone"),
-    Parameter("expressions", "object"),
-    Parameter("outputFormat", words=("csv", "parquet", "xes", "processed_csv")),
-    Parameter("outputOptions", "object", inside=(Parameter("generateReports", "flag"),)),
-    RESOURCE_ALLOCATION,
-    *_COLUMNS,
-)
-
-# Weights: shares of the time that enriching 5M events took, rounded.
-_ENRICHMENT_PHASES = (
-    PhaseSpec("Data Loading", f"{_ENRICHMENT}.loading:load", 20, "DataLoader"),
-    PhaseSpec("Data Cleaning", f"{_ENRICHMENT}.cleaning:clean", 35, "DataCleaner"),
-    PhaseSpec("Data Enrichment", f"{_ENRICHMENT}.enriching:enrich", 25, "DataEnricher"),
-    PhaseSpec("Output Generation", f"{_ENRICHMENT}.output:write", 20, "OutputWriter"),
-)
-
-
-def _mining_phases(first: str) -> tuple[PhaseSpec, ...]:
-    # Weights: shares of the time that mining 5M events took, rounded; loading and the report read and write everything,
-    # the two between read columns.
-    return (
-        PhaseSpec(first, f"{_MINING}.loading:load", 35, "DataLoader"),
-        PhaseSpec("Process Discovery", f"{_MINING}.discovery:discover", 10, "ProcessMiner"),
-        PhaseSpec("Performance Analysis", f"{_MINING}.performance:analyse", 15, "PerformanceAnalyzer"),
-        PhaseSpec("Report Generation", f"{_MINING}.report:report", 40, "ReportGenerator"),
-    )
-
-
-BUILT_IN = Catalogue(
-    (
-        WorkloadSpec(RunKind.JOB, "ProcessMining", _mining_phases("Data Loading"), _MINING_PARAMETERS),
-        WorkloadSpec(
-            RunKind.OPERATION,
-            "ProcessMiningAnalysis",
-            _mining_phases("Data Loading & Validation"),
-            _MINING_PARAMETERS,
-            cpu_units=4.0,
-        ),
-        WorkloadSpec(RunKind.JOB, "DataEnrichment", _ENRICHMENT_PHASES, _ENRICHMENT_PARAMETERS),
-        WorkloadSpec(RunKind.JOB, "Notebook"),
-        WorkloadSpec(RunKind.JOB, "Analysis"),
-        WorkloadSpec(RunKind.OPERATION, "DataEnrichment", _ENRICHMENT_PHASES, _ENRICHMENT_PARAMETERS),
-        WorkloadSpec(RunKind.OPERATION, "ReportGeneration"),
-    )
-)

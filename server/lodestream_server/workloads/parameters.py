@@ -15,8 +15,8 @@ from lodestream.errors import Violation
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A known key: `kind` is text, number, whole, flag, texts, date or object; `inside` are the known keys of an
-    object."""
+    """A known key: `kind` is text, number, whole, flag, texts, date, object, dataset, resource or run; `inside` are
+    the known keys of an object. The last three are ids of what must exist in the project."""
 
     name: str
     kind: str = "text"
@@ -85,6 +85,9 @@ def _is_date(value: Any) -> bool:
 
 _KINDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "text": (lambda value: isinstance(value, str), "a text"),
+    "dataset": (lambda value: isinstance(value, str), "the id of a dataset"),
+    "resource": (lambda value: isinstance(value, str), "the id of a resource"),
+    "run": (lambda value: isinstance(value, str), "the id of a run"),
     "number": (_is_number, "a number"),
     "whole": (lambda value: _is_number(value) and (isinstance(value, int) or value.is_integer()), "a whole number"),
     "flag": (lambda value: isinstance(value, bool), "true or false"),

@@ -6,8 +6,9 @@ returned. The worker process implements `Phase` over its pipe; tests use the in-
 This module imports no mining library.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -42,6 +43,31 @@ class Finished:
     folder: Path
 
 
+@dataclass(frozen=True, slots=True)
+class ResourceFile:
+    """The file of a registered resource: a notebook or a process model."""
+
+    resource_id: str
+    name: str
+    type: Literal["Notebook", "Model"]
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierRun:
+    """A run that has completed and whose results this one reads: its phases in order, the files of each in its
+    folder."""
+
+    run_id: str
+    kind: Literal["job", "operation"]
+    type: str
+    name: str
+    parameters: Mapping[str, Any]
+    phases: tuple[Finished, ...]
+    started: datetime | None = None
+    ended: datetime | None = None
+
+
 class Phase(Protocol):
     """One phase at work. Every method may raise `Cancelled`; let it pass, the worker catches it."""
 
@@ -50,6 +76,12 @@ class Phase(Protocol):
     parameters: Mapping[str, Any]
     #: None when the run names no dataset.
     dataset: DatasetFile | None
+    #: Datasets that parameters of kind "dataset" name, by id; `dataset` is among them.
+    datasets: Mapping[str, DatasetFile]
+    #: Files of the resources that the run and its parameters of kind "resource" name, by id.
+    resources: Mapping[str, ResourceFile]
+    #: Runs that parameters of kind "run" name, in their order, then those that the run depends on.
+    sources: Sequence[EarlierRun]
     #: An existing, empty folder for this phase's files; renamed into place when the phase ends.
     out: Path
     #: A folder for temporary files, removed when the phase ends.

@@ -6,12 +6,22 @@ raises AssertionError when a workload breaks one. This module imports no mining 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lodestream_server.workloads.phase import ArtifactType, Cancelled, DatasetFile, Finished, Json, Level, PhaseFunction
+from lodestream_server.workloads.phase import (
+    ArtifactType,
+    Cancelled,
+    DatasetFile,
+    EarlierRun,
+    Finished,
+    Json,
+    Level,
+    PhaseFunction,
+    ResourceFile,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +59,9 @@ class Rehearsal:
     memory_bytes: int = 1_000_000_000
     run_name: str = "Rehearsal"
     earlier: dict[str, Finished] = field(default_factory=dict)
+    datasets: Mapping[str, DatasetFile] = field(default_factory=dict)
+    resources: Mapping[str, ResourceFile] = field(default_factory=dict)
+    sources: Sequence[EarlierRun] = ()
     cancel_after: int | None = None
     checks: int = 0
     done: int = 0

@@ -46,7 +46,7 @@ def derived(frame: pl.DataFrame, known: Known, wanted: Derivation) -> pl.DataFra
     place = numbers.select(position).to_series()
     previous = pl.when(~pl.col("first")).then(pl.col("at") - pl.col("at").shift(1))
     nothing = pl.lit(None, pl.Int64)
-    columns = {
+    columns: dict[str, pl.Expr | pl.Series] = {
         "case_duration_seconds": (of_case["end"] - of_case["start"]) / 1e6,
         "seconds_since_case_start": (pl.col("at") - of_case["start"]) / 1e6,
         "seconds_since_previous_event": previous / 1e6,

@@ -58,7 +58,7 @@ def _blank(frame: pl.DataFrame, column: str) -> pl.Expr:
 def _standard(frame: pl.DataFrame, roles: Roles) -> pl.DataFrame:
     instants = timestamps.parse(frame[roles.time], roles.time_format)
     raw = pl.when(instants.is_null()).then(pl.col(roles.time).cast(pl.String).fill_null("")).otherwise(None)
-    columns = [
+    columns: list[pl.Expr | pl.Series] = [
         pl.col(roles.case).cast(pl.String).alias("case_id"),
         pl.col(roles.activity).cast(pl.String).alias("activity"),
         instants.alias("timestamp"),

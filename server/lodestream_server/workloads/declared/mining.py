@@ -1,0 +1,53 @@
+"""Process mining, as a job and as an operation."""
+
+from lodestream_server.runs.states import RunKind
+from lodestream_server.workloads.catalogue import PhaseSpec, WorkloadSpec
+from lodestream_server.workloads.declared.columns import COLUMNS
+from lodestream_server.workloads.parameters import RESOURCE_ALLOCATION, Parameter
+
+_HOME = "lodestream_server.workloads.mining"
+
+_PARAMETERS = (
+    Parameter("datasetId", required=True),
+    Parameter("analysisType"),
+    Parameter("timeWindow", "object", inside=(Parameter("startDate", "date"), Parameter("endDate", "date"))),
+    Parameter("algorithm"),
+    Parameter("algorithmSettings", "object"),
+    Parameter(
+        "outputOptions",
+        "object",
+        inside=(
+            Parameter("generateReports", "flag"),
+            Parameter("createVisualizations", "flag"),
+            Parameter("exportFormats", "texts"),
+        ),
+    ),
+    Parameter("outputFormat"),
+    Parameter("includeAnomalyDetection", "flag"),
+    Parameter("enableVariantAnalysis", "flag"),
+    Parameter("enableBottleneckDetection", "flag"),
+    Parameter("generateOptimizationRecommendations", "flag"),
+    Parameter("performanceMetrics", "texts"),
+    Parameter("cleaningRules", "texts"),
+    Parameter("removeDuplicates", "flag"),
+    Parameter("checkDuplicates", "flag"),
+    RESOURCE_ALLOCATION,
+    *COLUMNS,
+)
+
+
+def _phases(first: str) -> tuple[PhaseSpec, ...]:
+    # Weights: shares of the time that mining 5M events took, rounded; loading and the report read and write everything,
+    # the two between read columns.
+    return (
+        PhaseSpec(first, f"{_HOME}.loading:load", 35, "DataLoader"),
+        PhaseSpec("Process Discovery", f"{_HOME}.discovery:discover", 10, "ProcessMiner"),
+        PhaseSpec("Performance Analysis", f"{_HOME}.performance:analyse", 15, "PerformanceAnalyzer"),
+        PhaseSpec("Report Generation", f"{_HOME}.report:report", 40, "ReportGenerator"),
+    )
+
+
+JOB = WorkloadSpec(RunKind.JOB, "ProcessMining", _phases("Data Loading"), _PARAMETERS)
+OPERATION = WorkloadSpec(
+    RunKind.OPERATION, "ProcessMiningAnalysis", _phases("Data Loading & Validation"), _PARAMETERS, cpu_units=4.0
+)

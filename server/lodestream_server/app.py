@@ -19,6 +19,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from lodestream.local_channel import LocalChannel
+from lodestream_server.delivery.delivery import Delivery
 from lodestream_server.engine.engine import Engine
 from lodestream_server.engine.models import EngineSettings
 from lodestream_server.engine.opening import open_engine
@@ -31,6 +32,7 @@ from lodestream_server.grpc_door.methods import SERVICES
 from lodestream_server.grpc_door.web_tokens import WebTokens, WebTokenSettings
 from lodestream_server.observing.opening import observation
 from lodestream_server.services import Services, add_services, make_services
+from lodestream_server.services.run_tokens import run_tokens
 from lodestream_server.services.watching import Pace, Streams
 from lodestream_server.settings import ServerSettings
 from lodestream_server.workloads.built_in import BUILT_IN
@@ -75,6 +77,7 @@ async def running(
     async with (
         open_engine(settings.data_dir, engine_settings, catalogue=catalogue) as engine,
         observation(settings, engine) as seen,
+        _delivering(settings, engine) as delivery,
     ):
         streams, state = Streams(), health.aio.HealthServicer()
         key = link_key(settings.data_dir)
@@ -88,7 +91,13 @@ async def running(
         server = make_server(settings, [guard])
         pace = Pace(settings.bookmark_s, settings.stream_age_s)
         services = make_services(
-            engine, streams, settings=engine_settings, pace=pace, data_dir=settings.data_dir, catalogue=catalogue
+            engine,
+            streams,
+            delivery,
+            settings=engine_settings,
+            pace=pace,
+            data_dir=settings.data_dir,
+            catalogue=catalogue,
         )
         add_services(server, services)
         health_pb2_grpc.add_HealthServicer_to_server(state, server)
@@ -106,6 +115,18 @@ async def running(
             await state.enter_graceful_shutdown()
             streams.end_all()
             await server.stop(_LAST_ANSWERS_S)
+
+
+@asynccontextmanager
+async def _delivering(settings: ServerSettings, engine: Engine) -> AsyncIterator[Delivery]:
+    """Delivery to others, until the context ends; what is not settled then is sent after the next start."""
+    tokens, chosen = run_tokens(engine.store_id), settings.delivery(settings.rest_public_url)
+    delivery = Delivery(engine.store, tokens, clock=engine.clock, ids=engine.ids, settings=chosen)
+    await delivery.start()
+    try:
+        yield delivery
+    finally:
+        await delivery.close()
 
 
 @asynccontextmanager

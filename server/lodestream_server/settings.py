@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Final, Literal
 
 from pydantic import Field, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
+from lodestream_server.delivery.fields import DeliveryFields
 from lodestream_server.engine.keeping import Keep, Policy
 from lodestream_server.engine.models import EngineSettings
 from lodestream_server.engine.opening import seats_of_this_machine
@@ -18,7 +19,7 @@ from lodestream_server.store.quotas import NO_QUOTAS, Quotas
 _MIB: Final = 1024 * 1024
 
 
-class ServerSettings(BaseSettings):
+class ServerSettings(DeliveryFields):
     """How a server is set up. Sizes are bytes, times seconds; each field is also LODESTREAM_<NAME>."""
 
     model_config = SettingsConfigDict(env_prefix="LODESTREAM_", extra="ignore", frozen=True)

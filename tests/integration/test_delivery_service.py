@@ -10,7 +10,6 @@ import grpc
 import pytest
 from lodestream_server.delivery.delivery import Delivery
 from lodestream_server.engine.engine import Engine
-from lodestream_server.engine.ids import RandomIds
 from lodestream_server.grpc_door.guard import Guard
 from lodestream_server.runs.states import RunKind
 from lodestream_server.services.operations import OperationService
@@ -49,13 +48,16 @@ async def serving(data_dir: Path) -> AsyncIterator[Served]:
     """Until the context ends."""
     async with engine_at(data_dir) as engine:
         delivery = Delivery(
-            engine._store, run_tokens(engine.store_id), clock=engine.clock, ids=RandomIds(), settings=settings()
+            engine.store, run_tokens(engine.store_id), clock=engine.clock, ids=engine.ids, settings=settings()
         )
         await delivery.start()
         server = grpc.aio.server(interceptors=[Guard(engine.keys)])
         streams = Streams()
         operations = OperationService(
-            engine, RunWatcher(engine, streams, Pace()), Results(engine, lambda resources, seconds: None)
+            engine,
+            RunWatcher(engine, streams, Pace()),
+            Results(engine, lambda resources, seconds: None),
+            delivery.subscriptions.callbacks,
         )
         webhook_pb2_grpc.add_WebhookServiceServicer_to_server(WebhookService(engine, delivery), server)
         operation_pb2_grpc.add_OperationServiceServicer_to_server(operations, server)

@@ -31,6 +31,8 @@ BEYOND_SCHEMAS = {
     "BAD_DATASET",
     "IDEMPOTENCY_KEY_REUSED",
 }
+#: How refusals begin that come of two fields together.
+BETWEEN_FIELDS = ("lies before", "give either", "excludes", "is required for")
 
 
 @pytest.fixture(scope="module")
@@ -73,8 +75,10 @@ def valid_requests_are_taken(ctx, response, case):
         return
     if faults and all(re.search(r"/(updatedP|p)arameters(/|$)", fault.get("pointer", "")) for fault in faults):
         return  # free-form parameters mean something to the type of work that they are for
-    if faults and all(fault["detail"].startswith(("lies before", "give either", "excludes")) for fault in faults):
-        return  # each of two parameters is good, but not beside the other
+    if faults and all(
+        fault["detail"].startswith(("lies before", "give either", "excludes", "is required for")) for fault in faults
+    ):
+        return  # each of two fields is good, but not beside, or without, the other
     if case.media_type == "application/octet-stream" and [fault.get("parameter") for fault in faults] == [
         "datasetName"
     ]:

@@ -107,14 +107,6 @@ async def test_without_a_key_every_address_of_a_project_is_a_401(tmp_path):
         assert answer.headers["www-authenticate"].startswith("Bearer")
 
 
-async def test_what_is_documented_and_not_built_is_a_501(tmp_path):
-    """Listed here, so that whoever builds one takes it off."""
-    async with served(tmp_path) as client:
-        for path in ("/async/webhooks",):
-            answer = await client.get(f"{SCOPE}{path}")
-            assert (answer.status_code, answer.json()["reason"]) == (501, "NOT_BUILT"), path
-
-
 async def test_stopping_with_a_stream_open_ends_it_without_done(tmp_path):
     """The caller resumes at the next start."""
     body = {

@@ -65,7 +65,7 @@ def test_every_shape_of_every_life_keeps_the_contract(life):
     shown = [
         as_operation(run, view),
         as_operation_summary(run, view, details=True),
-        as_started_operation(run, at(90), 0.5),
+        as_started_operation(run, at(90), 0.5, 2),
         as_job(run, view, 1, at(70), at(90)),
         as_job_summary(run, view),
         as_progress(run, view, "Loader"),

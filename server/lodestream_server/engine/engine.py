@@ -96,6 +96,16 @@ class Engine:
         return self._store.id
 
     @property
+    def store(self) -> Store:
+        """What is kept, for those who tell others of it; runs are changed through the engine alone."""
+        return self._store
+
+    @property
+    def ids(self) -> Ids:
+        """Where new ids come from."""
+        return self._ids
+
+    @property
     def position(self) -> int:
         """Of the newest committed event of all runs."""
         return self._store.position

@@ -1,10 +1,12 @@
 """OperationService: runs as operations of the async API."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from lodestream import wire
 from lodestream.v1 import common_pb2, operation_pb2, operation_pb2_grpc
+from lodestream_server.delivery.asked_for import callbacks_registered
+from lodestream_server.delivery.subscriptions import CallbackCounts
 from lodestream_server.engine.engine import Engine
 from lodestream_server.engine.models import CancelOrder, NewRun
 from lodestream_server.grpc_door import call
@@ -20,6 +22,7 @@ from lodestream_server.runs.shapes.common import completion
 from lodestream_server.runs.shapes.values import instant, seconds
 from lodestream_server.runs.state import RunState
 from lodestream_server.runs.states import RunKind, State
+from lodestream_server.services.as_webhook import as_callbacks
 from lodestream_server.services.listing import page_request
 from lodestream_server.services.results import Results
 from lodestream_server.services.retrying import OperationRetrying
@@ -30,21 +33,26 @@ from lodestream_server.store.reading import RunFilter
 
 _pb = operation_pb2
 
+#: What became of a run's callbacks.
+Callbacks = Callable[[str], Awaitable[CallbackCounts]]
+
 
 class OperationService(OperationRetrying, operation_pb2_grpc.OperationServiceServicer):
     """See the contract; every method raises what its comment there names."""
 
-    def __init__(self, engine: Engine, watcher: RunWatcher, results: Results) -> None:
+    def __init__(self, engine: Engine, watcher: RunWatcher, results: Results, callbacks: Callbacks) -> None:
         self._engine = engine
         self._watcher = watcher
         self._results = results
+        self._callbacks = callbacks
 
     async def StartOperation(self, request: _pb.StartOperationRequest, context: Any) -> _pb.StartOperationResponse:
         """Starts an operation."""
         submission = await self._engine.submit(_new_run(request))
         start = submission.estimated_start or submission.run.created
         cost = submission.estimated_cost_usd
-        return as_started_operation(submission.run, completion(start, submission.run.estimate), cost)
+        done, called = completion(start, submission.run.estimate), callbacks_registered(submission.run.extras)
+        return as_started_operation(submission.run, done, cost, called)
 
     async def GetOperation(self, request: _pb.GetOperationRequest, context: Any) -> _pb.GetOperationResponse:
         """One operation as it is now."""
@@ -94,7 +102,8 @@ class OperationService(OperationRetrying, operation_pb2_grpc.OperationServiceSer
 
     async def _shown(self, run: RunState) -> _pb.GetOperationResponse:
         _, done = expected(run, await place_of(self._engine, run))
-        return as_operation(run, progress(run, self._engine.clock.now()), done)
+        counts = as_callbacks(await self._callbacks(run.run_id)) if callbacks_registered(run.extras) else None
+        return as_operation(run, progress(run, self._engine.clock.now()), done, counts)
 
 
 def _new_run(request: _pb.StartOperationRequest) -> NewRun:

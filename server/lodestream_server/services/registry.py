@@ -6,6 +6,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from lodestream_server.delivery.delivery import Delivery
 from lodestream_server.engine import estimates
 from lodestream_server.engine.engine import Engine
 from lodestream_server.engine.models import EngineSettings
@@ -25,6 +26,7 @@ from lodestream_server.services.system import SystemService
 from lodestream_server.services.tracked_jobs import TrackedJobs
 from lodestream_server.services.tracking import Component, TrackingService
 from lodestream_server.services.watching import Pace, RunWatcher, Streams
+from lodestream_server.services.webhooks import WebhookService
 from lodestream_server.workloads.catalogue import Catalogue
 
 #: A servicer for every service of the contract, by the service's full name.
@@ -32,14 +34,21 @@ Services = Mapping[str, Any]
 
 
 def make_services(
-    engine: Engine, streams: Streams, *, settings: EngineSettings, pace: Pace, data_dir: Path, catalogue: Catalogue
+    engine: Engine,
+    streams: Streams,
+    delivery: Delivery,
+    *,
+    settings: EngineSettings,
+    pace: Pace,
+    data_dir: Path,
+    catalogue: Catalogue,
 ) -> Services:
     """Makes them once; any number of doors may then lead to them."""
     machine.begin()
     watcher = RunWatcher(engine, streams, pace)
     results = Results(engine, lambda resources, seconds: estimates.cost_usd(settings, resources, seconds))
     ours = {
-        "OperationService": OperationService(engine, watcher, results),
+        "OperationService": OperationService(engine, watcher, results, delivery.subscriptions.callbacks),
         "JobService": JobService(engine, watcher, results),
         "DatasetService": DatasetService(engine),
         "ArtifactService": ArtifactService(engine, Archives(engine, data_dir / "archives")),
@@ -50,6 +59,7 @@ def make_services(
         "QueueService": QueueService(engine, streams, pace),
         "BatchService": BatchService(engine, streams, pace),
         "SystemService": SystemService(engine, data_dir, settings.node),
+        "WebhookService": WebhookService(engine, delivery),
     }
     return {full_name: ours.get(_short(full_name)) or _placeholder(full_name) for full_name in SERVICES}
 

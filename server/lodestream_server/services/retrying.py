@@ -10,7 +10,7 @@ from lodestream_server.engine.engine import Engine
 from lodestream_server.engine.models import Retried, RetryOrder
 from lodestream_server.grpc_door import call
 from lodestream_server.runs.shapes import words
-from lodestream_server.runs.shapes.as_operation import as_started_operation
+from lodestream_server.runs.shapes.as_operation import resources_allocated
 from lodestream_server.runs.shapes.common import completion
 from lodestream_server.runs.shapes.values import duration_range, seconds, timestamp
 from lodestream_server.runs.states import RunKind
@@ -90,7 +90,6 @@ def _as_retried_operation(retried: Retried, *, take_over: bool) -> operation_pb2
     run, submission = retried.submission.run, retried.submission
     start = submission.estimated_start or run.created
     resume = operation_pb2.RETRY_MODE_RESUME if take_over else operation_pb2.RETRY_MODE_RESTART
-    started = as_started_operation(run, completion(start, run.estimate), submission.estimated_cost_usd)
     return operation_pb2.RetryOperationResponse(
         original_operation_id=retried.origin.run_id,
         new_operation_id=run.run_id,
@@ -105,7 +104,7 @@ def _as_retried_operation(retried: Retried, *, take_over: bool) -> operation_pb2
             records_processed=retried.records,
             progress_saved=retried.percent,
         ),
-        resources_allocated=started.resources_allocated,
+        resources_allocated=resources_allocated(run.resources, submission.estimated_cost_usd),
         retry_attempt_date=timestamp(run.created),
     )
 

@@ -23,9 +23,9 @@ _pb = operation_pb2
 
 
 def as_started_operation(
-    run: RunState, completion: datetime | None, cost_usd: float | None
+    run: RunState, completion: datetime | None, cost_usd: float | None, callbacks: int
 ) -> _pb.StartOperationResponse:
-    """The answer to a start."""
+    """The answer to a start; `callbacks` is how many addresses will be called."""
     return _pb.StartOperationResponse(
         operation_id=run.run_id,
         operation_type=words.operation_type(run.type),
@@ -34,19 +34,22 @@ def as_started_operation(
         estimated_duration=duration_range(run.estimate),
         estimated_completion=timestamp(completion),
         tracking_url=f"{api(run)}/async/operation/{run.run_id}",
-        # Callbacks are not called yet, so none is counted.
-        webhooks_registered=0,
+        webhooks_registered=callbacks,
         priority=words.PRIORITIES[run.priority],
         date_created=timestamp(run.created),
         timeout_at=timestamp(run.deadline),
-        resources_allocated=_allocated(run.resources, cost_usd),
+        resources_allocated=resources_allocated(run.resources, cost_usd),
     )
 
 
 def as_operation(
-    run: RunState, view: Progress, estimated_completion: datetime | None = None
+    run: RunState,
+    view: Progress,
+    estimated_completion: datetime | None = None,
+    callbacks: _pb.GetOperationResponse.Callbacks | None = None,
 ) -> _pb.GetOperationResponse:
-    """The operation as it is now; `estimated_completion` is for one that waits in the queue."""
+    """The operation as it is now; `estimated_completion` is for one that waits in the queue, `callbacks` for one that
+    asked to be told."""
     return _pb.GetOperationResponse(
         operation_id=run.run_id,
         operation_type=words.operation_type(run.type),
@@ -64,7 +67,7 @@ def as_operation(
         ),
         execution=_execution(run) if run.started else None,
         phases=[_phase(stage) for stage in view.stages],
-        callbacks=_pb.GetOperationResponse.Callbacks() if "callbacks" in run.extras else None,
+        callbacks=callbacks,
         date_created=timestamp(run.created),
         timeout_at=timestamp(run.deadline),
         priority=words.PRIORITIES[run.priority],
@@ -117,7 +120,8 @@ def as_cancelled_operation(run: RunState, download_urls: list[str]) -> _pb.Cance
     )
 
 
-def _allocated(resources: Resources, cost_usd: float | None) -> _pb.ResourcesAllocated:
+def resources_allocated(resources: Resources, cost_usd: float | None) -> _pb.ResourcesAllocated:
+    """What a run may use, and what that is expected to cost."""
     return _pb.ResourcesAllocated(
         cpu_units=max(1, round(resources.cpu_units)),
         memory_gb=gigabytes(resources.memory_bytes),

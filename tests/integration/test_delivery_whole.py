@@ -19,8 +19,9 @@ SECRET = "a-secret-of-the-receiver"
 @asynccontextmanager
 async def served(folder):
     """A client of a server that may call receivers on this machine."""
-    options = {"rest": "127.0.0.1:0", "catalogue": CATALOGUE, "describe": f"{PHASES}:describe"}
-    async with running_server(folder, **options, delivery_allow_networks="127.0.0.0/8") as server:
+    settings = {"rest": "127.0.0.1:0", "delivery_allow_networks": "127.0.0.0/8"}
+    async with running_server(folder, catalogue=CATALOGUE, describe=f"{PHASES}:describe", **settings) as server:
+        assert server.running.rest is not None
         headers = {"authorization": f"Bearer {server.token}"}
         async with httpx.AsyncClient(base_url=server.running.rest, headers=headers, timeout=30) as client:
             yield client

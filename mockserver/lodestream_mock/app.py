@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
+from uuid import NAMESPACE_URL, uuid5
 
 import orjson
 from grpc import aio
@@ -136,8 +137,10 @@ def _facade(channel: LocalChannel) -> Any:
     from lodestream.rest.app import Facade
     from lodestream.rest.settings import RestSettings
 
-    # The mock has nothing to protect: it answers for every host name that leads to it.
-    return Facade(cast("aio.Channel", CarryingChannel(channel)), RestSettings(hosts=["*"]))
+    # The mock has nothing to protect: it answers for every host name that leads to it, and tickets follow from the path
+    # so that the same calls get the same answers.
+    chosen = RestSettings(hosts=["*"], new_ticket=lambda path: str(uuid5(NAMESPACE_URL, path)))
+    return Facade(cast("aio.Channel", CarryingChannel(channel)), chosen)
 
 
 async def _opened(door: RestServer, address: str) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import secrets
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -30,10 +31,12 @@ class Webhooks(webhook_pb2_grpc.WebhookServiceServicer):
 
     def __init__(self):
         self.kept = True
-        self.expires = datetime.now(UTC) + timedelta(hours=8)
+        self.created = datetime(2024, 1, 20, 10, 45, 33, tzinfo=UTC)  # by the server's clock, not by ours
+        self.expires = self.created + timedelta(hours=8)
 
     def answer(self, kind):
         made = webhook_pb2.SubscribeToJobResponse(subscription_id="sub-1", job_id="j-1", subscription_type=kind)
+        made.created_at.FromDatetime(self.created)
         made.expires_at.FromDatetime(self.expires)
         return made
 
@@ -153,7 +156,7 @@ async def test_a_subscription_that_has_ended_is_not_served():
     """Deleted, or over."""
     async with served() as (address, _, webhooks, _rest):
         url = await subscribed(address)
-        webhooks.expires = datetime.now(UTC) - timedelta(seconds=1)
+        webhooks.expires = webhooks.created
         assert (await refused(url))[1]["reason"] == "SUBSCRIPTION_NOT_FOUND"
         webhooks.kept = False
         assert (await refused(url))[0] == 404
@@ -201,7 +204,7 @@ async def test_when_the_subscriber_goes_the_call_ends_and_when_the_server_stops_
 async def test_a_subscription_that_ends_closes_its_socket():
     """At its hour, without a word from the job."""
     async with served() as (address, jobs, webhooks, _rest):
-        webhooks.expires = datetime.now(UTC) + timedelta(seconds=1.5)
+        webhooks.expires = webhooks.created + timedelta(seconds=1.5)
         jobs.frames.put_nowait(Frame(resume_token="t0", snapshot=job_pb2.GetJobResponse()))
         async with connect(await subscribed(address), proxy=None) as socket, asyncio.timeout(10):
             await socket.recv()
@@ -222,7 +225,7 @@ def test_tickets_are_over_after_some_minutes():
     from types import SimpleNamespace
 
     now = 0.0
-    tickets = Tickets(clock=lambda: now)
+    tickets = Tickets(lambda _path: secrets.token_urlsafe(24), clock=lambda: now)
     asked = SimpleNamespace(header=lambda name: "", language="en", request_id="r")
     text = tickets.issue("/path", asked, webhook_pb2.SubscribeToJobRequest(), "sub-1")  # type: ignore[arg-type]  # a stand-in
     assert tickets.find(text, "/path") is not None

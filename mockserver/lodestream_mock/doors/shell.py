@@ -49,30 +49,35 @@ class Shell:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answers a request."""
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
             await self._inner(scope, receive, send)
             return
+        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        carried = _carried(headers)
+        token = CARRIED.set(carried)
+        try:
+            if scope["type"] == "websocket":
+                await self._inner(scope, receive, send)
+            else:
+                await self._answer(scope, headers, carried, receive, send)
+        finally:
+            CARRIED.reset(token)
+
+    async def _answer(self, scope: Any, headers: dict[Any, str], carried: Carried, receive: Any, send: Any) -> None:
         path = str(scope["path"])
         if path.startswith(CONTROL) or path == CONTROL[:-1]:
             await self._control(scope, receive, send)
             return
-        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
         session = self._session(path, headers)
         number = session.count("rest-request")
         verb = "GET" if scope["method"] == "HEAD" else scope["method"]
         if not path.startswith(_OWN) and not routes.verbs_at(path):
             await self._unknown(session, verb, path, number, send)
             return
-        named = headers.get(SESSION_KEY.encode(), "")
-        carried = Carried(((SESSION_KEY, named),) if named.isascii() and named.isprintable() and named else ())
         if b"accept-language" not in headers:
             language = session.settings.language.encode()
             scope = {**scope, "headers": [*scope["headers"], (b"accept-language", language)]}
-        token = CARRIED.set(carried)
-        try:
-            await self._inner(scope, receive, _Answer(send, carried, number))
-        finally:
-            CARRIED.reset(token)
+        await self._inner(scope, receive, _Answer(send, carried, number))
 
     def _session(self, path: str, headers: dict[Any, str]) -> Session:
         found = _TENANT.match(path)
@@ -82,6 +87,12 @@ class Shell:
         entry = session.journal.begin(session.now_ms, "rest", f"{verb} {path}", "", None, ())
         entry.code, entry.reason, entry.explained = StatusCode.NOT_FOUND.name, "ROUTE_NOT_FOUND", False
         await problem(send, 404, "ROUTE_NOT_FOUND", unknown_route(verb, path), request_id=request_id(number))
+
+
+def _carried(headers: dict[Any, str]) -> Carried:
+    """The session that a request names goes with each call it makes."""
+    named = headers.get(SESSION_KEY.encode(), "")
+    return Carried(((SESSION_KEY, named),) if named.isascii() and named.isprintable() and named else ())
 
 
 def request_id(number: int) -> str:

@@ -43,7 +43,7 @@ class Facade:
         links = Links(settings.link_key, settings.link_ttl_s, settings.public_url)
         self._shared = Shared(settings, links)
         calls = rpcs(channel)
-        tickets = Tickets()
+        tickets = Tickets(settings.new_ticket)
         own: dict[str, Handler] = {
             "SubscribeToJob": Subscribing(calls["SubscribeToJob"], self._shared, tickets),
             "UploadDataset": Uploads(calls["UploadDataset"], settings.spool_dir),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import secrets
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from lodestream.rest.guard import MAX_BODY_BYTES
@@ -31,6 +32,8 @@ class RestSettings:
     public_url: str = ""
     # Where the files of forms wait; the system's folder for temporary files when it is not said.
     spool_dir: str | None = None
+    # The ticket of a socket at this path. Whoever can guess one is let in: only the mock does not care.
+    new_ticket: Callable[[str], str] = lambda _path: secrets.token_urlsafe(24)
 
 
 @dataclass(slots=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from typing import Any, Final
 from urllib.parse import parse_qs
 
@@ -24,7 +23,7 @@ from lodestream.rest.settings import Shared
 from lodestream.rest.sockets import Ticket, Tickets
 from lodestream.rest.wishes import Wishes
 from lodestream.v1.job_pb2 import GetJobRequest, WatchJobRequest
-from lodestream.v1.webhook_pb2 import ListSubscriptionsRequest
+from lodestream.v1.webhook_pb2 import ListSubscriptionsRequest, SubscribeToJobResponse
 from lodestream.wire import Language, to_json
 from lodestream.wire.fields import descriptor_of
 
@@ -73,13 +72,17 @@ class Sockets:
         return ticket, query.get("after", [""])[0]
 
     async def _until(self, ticket: Ticket) -> float | None:
-        """Seconds that the subscription lasts, None when it does not end. Raises Refusal when it has ended."""
+        """Seconds that the subscription lasts, None when it does not end. Raises Refusal when it has ended.
+
+        Measured from the ticket on: the times in the answer are the server's, whose clock may be another one.
+        """
         of = ticket.request
         request = ListSubscriptionsRequest(tenant_id=of.tenant_id, project_id=of.project_id, job_id=of.job_id)
         answer = await self._called(self._subscriptions.call(request, metadata=ticket.metadata, timeout=10.0), request)
         found = next((s for s in answer.subscriptions if s.subscription_id == ticket.subscription_id), None)
-        left = found.expires_at.seconds - time.time() if found and found.HasField("expires_at") else None
-        if found is None or (left is not None and left <= 0):
+        lasts = _lasts_s(found) if found else 0.0
+        left = None if lasts is None else lasts - self._tickets.age_s(ticket)
+        if left is not None and left <= 0:
             raise Refusal("SUBSCRIPTION_NOT_FOUND", "The subscription has ended; subscribe again.")
         return left
 
@@ -130,6 +133,12 @@ async def deny(scope: Scope, send: Send, answer: Answer) -> None:
     head = begun(answer.status, answer.media_type, answer.headers)
     await send({**head, "type": f"{_DENIAL}.start"})
     await send({"type": f"{_DENIAL}.body", "body": answer.body})
+
+
+def _lasts_s(subscription: SubscribeToJobResponse) -> float | None:
+    if not subscription.HasField("expires_at"):
+        return None
+    return (subscription.expires_at.ToDatetime() - subscription.created_at.ToDatetime()).total_seconds()
 
 
 def message(frame: Any, language: Language) -> str:

@@ -6,7 +6,6 @@ frame is the JSON of a server-sent event, `{"id": …, "event": …, "data": …
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -38,29 +37,34 @@ class Ticket:
     subscription_id: str
     metadata: tuple[tuple[str, str], ...]
     language: Language
-    until: float
+    issued: float
 
 
 class Tickets:
-    """The tickets that are out; `clock` gives seconds that never go back."""
+    """The tickets that are out. `new` makes the text of one; `clock` gives seconds that never go back."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, new: Callable[[str], str], clock: Callable[[], float] = time.monotonic) -> None:
+        self._new = new
         self._clock = clock
         self._out: OrderedDict[str, Ticket] = OrderedDict()
 
     def issue(self, path: str, asked: Asked, request: SubscribeToJobRequest, subscription_id: str) -> str:
         """A new ticket for a subscription, in the name of the one who made it."""
-        text = secrets.token_urlsafe(24)
-        until = self._clock() + TICKET_S
-        self._out[text] = Ticket(path, request, subscription_id, reading.metadata(asked), asked.language, until)
-        while len(self._out) > _MOST or next(iter(self._out.values())).until < self._clock():
+        text = self._new(path)
+        now = self._clock()
+        self._out[text] = Ticket(path, request, subscription_id, reading.metadata(asked), asked.language, now)
+        while len(self._out) > _MOST or next(iter(self._out.values())).issued + TICKET_S < now:
             self._out.popitem(last=False)
         return text
 
     def find(self, text: str, path: str) -> Ticket | None:
         """The ticket behind a text, for that address; None when there is none, or no longer."""
         found = self._out.get(text)
-        return found if found and found.path == path and found.until >= self._clock() else None
+        return found if found and found.path == path and self.age_s(found) <= TICKET_S else None
+
+    def age_s(self, ticket: Ticket) -> float:
+        """Seconds since it was issued, which was when its subscription began."""
+        return self._clock() - ticket.issued
 
 
 class Subscribing:

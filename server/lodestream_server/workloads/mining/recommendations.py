@@ -5,7 +5,7 @@ disappeared and nothing else changed. Rules are few and visible; a log that give
 none.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import polars as pl
@@ -28,7 +28,10 @@ _REWORK_SHARE, _SINGLE_SHARE, _ONE_RESOURCE = 0.02, 0.2, 0.4
 
 @dataclass(frozen=True, slots=True)
 class Recommendation:
-    """One piece of advice; `saving` is the bound on the average case in seconds (0 where time is not the point)."""
+    """One piece of advice; `saving` is the bound on the average case in seconds (0 where time is not the point).
+
+    `topic` and `figures` say the same without words, for reports in other languages.
+    """
 
     category: str
     priority: Priority
@@ -36,15 +39,19 @@ class Recommendation:
     expected: str
     evidence: str
     saving: float = 0.0
+    topic: str = ""
+    figures: Json = field(default_factory=dict)
 
     def as_json(self) -> Json:
-        """In documented words: category, priority, recommendation, expectedImprovement; and the evidence."""
+        """In documented words: category, priority, recommendation, expectedImprovement; evidence, topic, figures."""
         return {
             "category": self.category,
             "priority": self.priority,
             "recommendation": self.recommendation,
             "expectedImprovement": self.expected,
             "evidence": self.evidence,
+            "topic": self.topic,
+            "figures": self.figures,
         }
 
 
@@ -73,6 +80,10 @@ def _saving(seconds: float, performance: Json) -> tuple[Priority, str]:
     return priority, f"shorten the average case by up to {duration(seconds)} ({percent(part)} of {duration(average)})"
 
 
+def _figures(saving: float, performance: Json, **figures: Any) -> Json:
+    return {"savingSeconds": saving, "averageSeconds": performance["cycleTimes"]["averageSeconds"] or 0.0, **figures}
+
+
 def _bottlenecks(performance: Json) -> list[Recommendation]:
     return [_bottleneck(row, performance) for row in performance["bottlenecks"][:_BOTTLENECKS]]
 
@@ -92,6 +103,8 @@ def _bottleneck(row: Json, performance: Json) -> Recommendation:
         f"over {count(row['occurrences'])} occurrences; "
         f"{percent(row['mostlyAfterShare'])} of it after {_name(row['mostlyAfter'])}",
         saving,
+        "bottleneck",
+        _figures(saving, performance, **row),
     )
 
 
@@ -117,6 +130,8 @@ def _repeated(row: Json, rework: Json, performance: Json) -> Recommendation:
         f"repetitions take {duration(row['totalSeconds'])} in all, waiting included. "
         f"{percent(rework['shareOfCases'])} of all cases repeat some activity",
         saving,
+        "rework",
+        _figures(saving, performance, allCases=performance["cases"], shareOfCases=rework["shareOfCases"], **row),
     )
 
 
@@ -126,6 +141,7 @@ def _variants(performance: Json, variants: pl.DataFrame) -> list[Recommendation]
     if cases < 2 or single.height < _SINGLE_SHARE * cases:
         return []
     common = variants.filter(pl.col("cases") > 1)
+    figures: Json = {"single": single.height, "variants": variants.height, "share": single.height / cases}
     evidence = (
         f"{count(single.height)} of {count(variants.height)} variants occur once; "
         f"together they are {percent(single.height / cases)} of all cases"
@@ -137,16 +153,18 @@ def _variants(performance: Json, variants: pl.DataFrame) -> list[Recommendation]
                 evidence,
                 0.0,
                 performance,
+                figures,
             )
         ]
     usual = float((common["meanCycleSeconds"] * common["cases"]).sum()) / float(common["cases"].sum())
     alone = float(str(single["meanCycleSeconds"].mean()))
     evidence += f"; their average cycle time is {duration(alone)}, that of the other cases {duration(usual)}"
     saving = max(0.0, alone - usual) * single.height / cases
-    return [_standardise("", evidence, saving, performance)]
+    figures |= {"aloneSeconds": alone, "usualSeconds": usual}
+    return [_standardise("", evidence, saving, performance, figures)]
 
 
-def _standardise(instead: str, evidence: str, saving: float, performance: Json) -> Recommendation:
+def _standardise(instead: str, evidence: str, saving: float, performance: Json, figures: Json) -> Recommendation:
     priority, bound = _saving(saving, performance)
     expected = instead or (
         f"If these cases took as long as the others, it would {bound}"
@@ -155,7 +173,14 @@ def _standardise(instead: str, evidence: str, saving: float, performance: Json) 
     )
     limited: Priority = "Medium" if priority == "High" else priority
     return Recommendation(
-        "Process Standardization", limited, "Review the variants that occur only once", expected, evidence, saving
+        "Process Standardization",
+        limited,
+        "Review the variants that occur only once",
+        expected,
+        evidence,
+        saving,
+        "variants",
+        _figures(saving, performance, **figures),
     )
 
 
@@ -175,6 +200,8 @@ def _resources(performance: Json) -> list[Recommendation]:
             f"Lower risk when {name} is absent; the log cannot tell how much faster another distribution would be",
             f"{name} did {percent(row['share'])} of the work of {count(resources['resources'])} resources: "
             f"{count(row['instances'])} activities in {count(row['cases'])} cases on {count(row['activeDays'])} days",
+            topic="resource",
+            figures={**row, "resources": resources["resources"]},
         )
     ]
 
@@ -190,6 +217,8 @@ def _data_quality(performance: Json, counts: Json) -> list[Recommendation]:
                 "Repair the records that could not be used; the rejected records are listed with their reasons",
                 f"{count(invalid)} more records would enter the analysis ({percent(invalid / total)} of all)",
                 f"{count(invalid)} of {count(total)} records were rejected while loading",
+                topic="rejected",
+                figures={"records": invalid, "total": total},
             )
         )
     if duplicates := counts.get("duplicates", 0) - counts.get("duplicatesRemoved", 0):
@@ -201,6 +230,8 @@ def _data_quality(performance: Json, counts: Json) -> list[Recommendation]:
                 f"Counts of activities and steps change by at most {count(duplicates)}",
                 f"{count(duplicates)} of {count(total)} records are identical to an earlier one "
                 "and counted as events of their own",
+                topic="identical",
+                figures={"records": duplicates, "total": total},
             )
         )
     if performance["timing"]["kind"] == "instants":
@@ -212,6 +243,8 @@ def _data_quality(performance: Json, counts: Json) -> list[Recommendation]:
                 "Waiting and working could be told apart; utilisation and efficiency could be measured",
                 f"All {count(performance['events'])} events carry one timestamp, "
                 "so the waiting before an activity includes its work",
+                topic="starts",
+                figures={"events": performance["events"]},
             )
         )
     return found

@@ -11,6 +11,7 @@ import polars as pl
 import vl_convert
 
 from lodestream_server.workloads.mining.report.shapes import FONT, INK, MUTED, SLOW
+from lodestream_server.workloads.mining.report.wording import ENGLISH, Wording
 from lodestream_server.workloads.mining.throughput import by_day
 from lodestream_server.workloads.phase import Json
 
@@ -18,33 +19,43 @@ _WIDTH, _HEIGHT = 520, 210
 _BLUE, _SOFT = "#2f6fb0", "#9fc1e3"
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
+#: What a calendar must name for the engine; the charts write months only.
+_CALENDAR = {
+    "dateTime": "%x, %X",
+    "date": "%Y-%m-%d",
+    "time": "%H:%M:%S",
+    "periods": ["AM", "PM"],
+    "days": list(_WEEKDAYS),
+    "shortDays": list(_WEEKDAYS),
+}
+
 #: Days, weeks or months: the finest grain that needs no more than about this many points.
 _POINTS = 190
 
 #: Seconds per unit of the cycle-time axis, by the length of the axis.
 _UNITS = (
-    (86_400 * 730, 31_557_600, "years"),
-    (86_400 * 3, 86_400, "days"),
-    (3_600 * 2, 3_600, "hours"),
-    (120, 60, "minutes"),
+    (86_400 * 730, 31_557_600, "year"),
+    (86_400 * 3, 86_400, "day"),
+    (3_600 * 2, 3_600, "hour"),
+    (120, 60, "minute"),
 )
 
 
-def cycle_times(results: Json) -> str | None:
+def cycle_times(results: Json, wording: Wording = ENGLISH) -> str | None:
     """Distribution of cycle times with median and 90th percentile; None when all cases take no time."""
     bars = results.get("distribution")
     if not bars:
         return None
     end = bars["barSeconds"] * len(bars["cases"])
-    size, unit = next(((size, unit) for bound, size, unit in _UNITS if end >= bound), (1, "seconds"))
+    size, unit = next(((size, unit) for bound, size, unit in _UNITS if end >= bound), (1, "second"))
     width = bars["barSeconds"] / size
     rows = [{"low": i * width, "high": (i + 1) * width, "cases": n} for i, n in enumerate(bars["cases"])]
     marks = [
         {"at": results[key] / size, "label": label}
-        for key, label in (("medianSeconds", "median"), ("p90Seconds", "90 %"))
+        for key, label in (("medianSeconds", wording.say("median")), ("p90Seconds", wording.say("most")))
         if results[key] <= end
     ]
-    axis = {"title": f"Cycle time ({unit})"}
+    axis = {"title": wording.say("cycle_axis", unit=wording.say(f"unit_{unit}"))}
     layers: list[Json] = [
         {
             "data": {"values": rows},
@@ -57,7 +68,7 @@ def cycle_times(results: Json) -> str | None:
                     "scale": {"nice": False, "domain": [0, end / size]},
                 },
                 "x2": {"field": "high"},
-                "y": {"field": "cases", "type": "quantitative", "axis": {"title": "Cases"}},
+                "y": {"field": "cases", "type": "quantitative", "axis": {"title": wording.say("cases")}},
                 "y2": {"datum": 0},
             },
         },
@@ -80,10 +91,10 @@ def cycle_times(results: Json) -> str | None:
             "encoding": {"x": {"field": "at", "type": "quantitative"}, "text": {"field": "label"}},
         },
     ]
-    return _svg({"layer": layers, "width": _WIDTH, "height": _HEIGHT})
+    return _svg({"layer": layers, "width": _WIDTH, "height": _HEIGHT}, wording)
 
 
-def over_time(hours: pl.DataFrame) -> str:
+def over_time(hours: pl.DataFrame, wording: Wording = ENGLISH) -> str:
     """Cases started and finished over time, per day, week or month."""
     days = by_day(hours)
     first, last = _span(days)
@@ -99,10 +110,10 @@ def over_time(hours: pl.DataFrame) -> str:
     rows = [
         {"day": f"{day:%Y-%m-%d}T00:00:00Z", "cases": n, "kind": kind}
         for day, started, finished in counts.iter_rows()
-        for kind, n in (("started", started), ("finished", finished))
+        for kind, n in ((wording.say("started"), started), (wording.say("finished"), finished))
     ]
     date_format = "%d %b %Y" if every == "1d" else "%Y" if every == "1y" else "%b %Y"
-    scale = {"domain": ["started", "finished"], "range": [_BLUE, SLOW]}
+    scale = {"domain": [wording.say("started"), wording.say("finished")], "range": [_BLUE, SLOW]}
     spec = {
         "data": {"values": rows},
         "mark": {
@@ -118,11 +129,11 @@ def over_time(hours: pl.DataFrame) -> str:
                 "scale": {"type": "utc"},
                 "axis": {"title": None, "labelOverlap": True, "format": date_format, "tickCount": 7},
             },
-            "y": {"field": "cases", "type": "quantitative", "axis": {"title": f"Cases per {name}"}},
+            "y": {"field": "cases", "type": "quantitative", "axis": {"title": wording.say(f"cases_per_{name}")}},
             "color": {"field": "kind", "type": "nominal", "scale": scale, "legend": {"title": None, "orient": "top"}},
         },
     }
-    return _svg({**spec, "width": _WIDTH, "height": _HEIGHT - 10})
+    return _svg({**spec, "width": _WIDTH, "height": _HEIGHT - 10}, wording)
 
 
 def by_weekday(hours: pl.DataFrame) -> str:
@@ -164,9 +175,18 @@ def _grain(days: int) -> tuple[str, str]:
     return ("1w", "week") if days <= 7 * _POINTS else ("1mo", "month") if days <= 31 * 2 * _POINTS else ("1y", "year")
 
 
-def _svg(spec: Json) -> str:
+def _svg(spec: Json, wording: Wording = ENGLISH) -> str:
     """The drawing, with ids of its own so that several can stand in one page."""
-    svg = vl_convert.vegalite_to_svg({**spec, "background": "white", "config": _config(), "padding": 4})
+    svg = vl_convert.vegalite_to_svg(
+        {**spec, "background": "white", "config": _config(), "padding": 4},
+        format_locale={
+            "decimal": wording.decimal,
+            "thousands": wording.thousands,
+            "grouping": [3],
+            "currency": ["", ""],
+        },
+        time_format_locale={**_CALENDAR, "months": list(wording.months), "shortMonths": list(wording.months)},
+    )
     return str(svg)
 
 

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
-from lodestream_server.workloads.mining import spoken
 from lodestream_server.workloads.mining.report import fit, shapes
 from lodestream_server.workloads.mining.report.selection import MapContent
 from lodestream_server.workloads.mining.report.shapes import tag, text
+from lodestream_server.workloads.mining.report.wording import Wording
 
 #: Px: around everything, above the graph, below it, and between the graph and both.
 MARGIN, HEADER, LEGEND = 28.0, 64.0, 62.0
@@ -22,12 +22,12 @@ class Caption:
     subtitle: str
 
 
-def document(body: str, width: float, height: float, content: MapContent, caption: Caption) -> str:
+def document(
+    body: str, width: float, height: float, content: MapContent, caption: Caption | None, wording: Wording
+) -> str:
     """The SVG element around the body, with title and description."""
-    labels = (
-        f'<title id="process-map-title">{escape(fit.clean(caption.title))}</title>'
-        f'<desc id="process-map-desc">{escape(fit.clean(_description(content)))}</desc>'
-    )
+    title = f'<title id="process-map-title">{escape(fit.clean(caption.title))}</title>' if caption else ""
+    labels = f'{title}<desc id="process-map-desc">{escape(fit.clean(_description(content, wording)))}</desc>'
     return tag(
         "svg",
         labels + body,
@@ -36,25 +36,27 @@ def document(body: str, width: float, height: float, content: MapContent, captio
         width=f"{width:.0f}",
         height=f"{height:.0f}",
         role="img",
-        aria_labelledby="process-map-title process-map-desc",
+        aria_labelledby="process-map-title process-map-desc" if caption else "process-map-desc",
         font_family=shapes.FONT,
     )
 
 
-def _description(content: MapContent) -> str:
+def _description(content: MapContent, wording: Wording) -> str:
     most = ", ".join(fit.clean(activity.name)[:60] for activity in content.activities[:5])
     slow = ", ".join(fit.clean(activity.name)[:60] for activity in content.activities if activity.bottleneck)
-    return (
-        f"Directed graph of a process from start to end. {_shown(content)}. Most frequent activities: {most}. "
-        f"Bottlenecks: {slow or 'none'}. The tables of the report hold all rows."
-    )
+    slow = slow or wording.say("none")
+    return wording.say("description", shown=shown(content, wording), most=most, slow=slow)
 
 
-def _shown(content: MapContent) -> str:
-    return (
-        f"Shown are {len(content.activities):,} of {content.all_activities:,} activities and "
-        f"{content.inner_steps:,} of {content.all_steps:,} transitions, "
-        f"which cover {spoken.percent(content.covered)} of all steps"
+def shown(content: MapContent, wording: Wording) -> str:
+    """How much of the process the map shows."""
+    return wording.say(
+        "shown",
+        activities=wording.count(len(content.activities)),
+        all_activities=wording.count(content.all_activities),
+        steps=wording.count(content.inner_steps),
+        all_steps=wording.count(content.all_steps),
+        share=wording.percent(content.covered),
     )
 
 
@@ -67,7 +69,7 @@ def header(caption: Caption, width: float) -> str:
     )
 
 
-def legend(content: MapContent, top: float, width: float) -> str:
+def legend(content: MapContent, top: float, width: float, wording: Wording) -> str:
     """What colours, thickness and labels mean, and how much of the process is shown."""
     y, x = top + 14, MARGIN
     parts = [tag("line", x1=MARGIN, y1=top - 6, x2=width - MARGIN, y2=top - 6, stroke="#d8dfe7")]
@@ -84,17 +86,17 @@ def legend(content: MapContent, top: float, width: float) -> str:
                 stroke_width="0.5",
             )
         )
-    parts.append(_note("rare to frequent activity", x + 108, y))
+    parts.append(_note(wording.say("legend_activity"), x + 108, y))
     x += 262
     for i, thickness in enumerate((1.5, 4.0, 7.0)):
         line = ((x + i * 30, y - 3), (x + i * 30 + 26, y - 3))
         parts.append(shapes.arrow(line, thickness, shapes.stroke(i / 2)))
-    parts.append(_note("rare to frequent step", x + 98, y))
+    parts.append(_note(wording.say("legend_step"), x + 98, y))
     x += 236
     parts.append(tag("rect", x=x, y=y - 10, width=24, height=14, rx=4, fill=shapes.SLOW))
-    parts.append(_note("bottleneck: large share of all waiting", x + 32, y))
-    parts.append(_note("Label of a step: how often · median waiting before the next activity.", MARGIN, y + 26))
-    note = fit.wrap(_shown(content) + ".", SMALL, width - 2 * MARGIN, 1)[0]
+    parts.append(_note(wording.say("legend_bottleneck"), x + 32, y))
+    parts.append(_note(wording.say("legend_label"), MARGIN, y + 26))
+    note = fit.wrap(shown(content, wording) + ".", SMALL, width - 2 * MARGIN, 1)[0]
     parts.append(_note(note, MARGIN, y + 44))
     return "".join(parts)
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import graphlay
 
 Point = tuple[float, float]
+Direction = Literal["topbottom", "leftright"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,6 @@ class Layout:
 
 #: Over the engine's preset for process maps: room for two-line labels and arrowheads.
 _OPTIONS: dict[str, Any] = {
-    "direction": "topbottom",
     "spacing": {"layer_gap": 58.0, "node_gap": 30.0, "dummy_gap": 22.0},
     "routing": {"style": "orthogonal"},
     "labels": {"reservation": "always"},
@@ -62,9 +62,9 @@ _OPTIONS: dict[str, Any] = {
 _STRATEGIES = ("minimum_reversal", "follow_flow")
 
 
-def layout(nodes: Sequence[Box], edges: Sequence[Link]) -> Layout:
-    """Lays out a directed graph from top to bottom. Edges avoid boxes; cycles, self-loops and isolated nodes are
-    allowed.
+def layout(nodes: Sequence[Box], edges: Sequence[Link], direction: Direction = "topbottom") -> Layout:
+    """Lays out a directed graph, from top to bottom unless told otherwise. Edges avoid boxes; cycles, self-loops and
+    isolated nodes are allowed.
     """
     graph = graphlay.Graph()
     for box in nodes:
@@ -72,8 +72,9 @@ def layout(nodes: Sequence[Box], edges: Sequence[Link]) -> Layout:
     for edge in edges:
         label = {"label_size": {"width": edge.label[0], "height": edge.label[1]}} if edge.label else {}
         graph.edge(edge.source, edge.target, weight=edge.weight, thickness=edge.thickness, **label)
+    options = {**_OPTIONS, "direction": direction}
     tries = [
-        graphlay.layout(graph, preset="process_map", options={**_OPTIONS, "cycles": {"strategy": strategy}})
+        graphlay.layout(graph, preset="process_map", options={**options, "cycles": {"strategy": strategy}})
         for strategy in _STRATEGIES
     ]
     best = min(tries, key=lambda drawing: sum(edges[index].weight for index in drawing.raw["reversed"]))

@@ -8,7 +8,6 @@ nothing.
 import math
 from dataclasses import dataclass
 
-from lodestream_server.workloads.mining import spoken
 from lodestream_server.workloads.mining.report import fit, labels, shapes
 from lodestream_server.workloads.mining.report.frame import (
     HEADER,
@@ -20,9 +19,10 @@ from lodestream_server.workloads.mining.report.frame import (
     header,
     legend,
 )
-from lodestream_server.workloads.mining.report.layout import Box, Layout, Link, Point, layout
+from lodestream_server.workloads.mining.report.layout import Box, Direction, Layout, Link, Point, layout
 from lodestream_server.workloads.mining.report.selection import END, START, Activity, MapContent, Step
 from lodestream_server.workloads.mining.report.shapes import tag, text
+from lodestream_server.workloads.mining.report.wording import ENGLISH, Wording
 
 NAME_SIZE = 13.0
 _LINE, _PAD, _BAND = 16.0, 12.0, 18.0
@@ -42,23 +42,31 @@ class _Node:
     box: Box
 
 
-def draw(content: MapContent, caption: Caption) -> str:
-    """The SVG document, without an XML declaration so that it can also stand inside an HTML page."""
-    nodes = [_node(activity) for activity in content.activities]
+def draw(
+    content: MapContent, caption: Caption | None, wording: Wording = ENGLISH, direction: Direction = "topbottom"
+) -> str:
+    """The SVG document, without an XML declaration so that it can also stand inside an HTML page. No caption: the place
+    where it stands has a title of its own."""
+    nodes = [_node(activity, wording) for activity in content.activities]
     boxes = [*(node.box for node in nodes), *_marker_boxes()]
-    drawn = layout(boxes, [_link(step, len(nodes), content) for step in content.steps])
-    centres = _label_centres(content, boxes, drawn)
-    left, right = _sides(content, drawn, centres)
+    drawn = layout(boxes, [_link(step, len(nodes), content, wording) for step in content.steps], direction)
+    centres = _label_centres(content, boxes, drawn, wording)
+    left, right = _sides(content, drawn, centres, wording)
     width = max(_LEAST_WIDTH, right - left + 2 * MARGIN)
-    height = HEADER + drawn.height + LEGEND + 2 * MARGIN
+    top = HEADER if caption else 0.0
+    height = top + drawn.height + LEGEND + 2 * MARGIN
     shift = (width - (right - left)) / 2 - left
     body = [
         tag("rect", width=width, height=height, fill=shapes.PAPER),
-        header(caption, width),
-        tag("g", _graph(content, nodes, drawn, centres), transform=f"translate({shift:.1f} {HEADER + MARGIN:.1f})"),
-        legend(content, HEADER + drawn.height + 2 * MARGIN, width),
+        header(caption, width) if caption else "",
+        tag(
+            "g",
+            _graph(content, nodes, drawn, centres, wording),
+            transform=f"translate({shift:.1f} {top + MARGIN:.1f})",
+        ),
+        legend(content, top + drawn.height + 2 * MARGIN, width, wording),
     ]
-    return document("".join(body), width, height, content, caption)
+    return document("".join(body), width, height, content, caption, wording)
 
 
 def _marker_boxes() -> list[Box]:
@@ -70,29 +78,29 @@ def _by_weight(content: MapContent) -> list[int]:
     return sorted(range(len(content.steps)), key=lambda i: (content.steps[i].bottleneck, content.steps[i].count))
 
 
-def _label_centres(content: MapContent, boxes: list[Box], drawn: Layout) -> list[Point]:
+def _label_centres(content: MapContent, boxes: list[Box], drawn: Layout, wording: Wording) -> list[Point]:
     outlines = [
         (x - box.width / 2, y - box.height / 2, x + box.width / 2, y + box.height / 2)
         for box, (x, y) in zip(boxes, drawn.centres, strict=True)
     ]
-    sizes = [_label_size(step) for step in content.steps]
+    sizes = [_label_size(step, wording) for step in content.steps]
     return labels.place(sizes, drawn.routes, outlines, reversed(_by_weight(content)))
 
 
-def _sides(content: MapContent, drawn: Layout, centres: list[Point]) -> tuple[float, float]:
+def _sides(content: MapContent, drawn: Layout, centres: list[Point], wording: Wording) -> tuple[float, float]:
     """Leftmost and rightmost x of boxes, arrows and labels."""
-    halves = [_label_size(step)[0] / 2 for step in content.steps]
+    halves = [_label_size(step, wording)[0] / 2 for step in content.steps]
     left = min((x - half for (x, _), half in zip(centres, halves, strict=True)), default=0.0)
     right = max((x + half for (x, _), half in zip(centres, halves, strict=True)), default=0.0)
     return min(0.0, left), max(drawn.width, right)
 
 
-def _node(activity: Activity) -> _Node:
+def _node(activity: Activity, wording: Wording) -> _Node:
     name = fit.wrap(activity.name, NAME_SIZE, _TEXT_WIDTH, _NAME_LINES, bold=True)
-    facts = [f"{spoken.count(activity.count)} ×"]
+    facts = [f"{wording.count(activity.count)} ×"]
     if activity.median_service is not None:
-        facts[0] += f" · works {spoken.short_duration(activity.median_service)}"
-    band = f"{spoken.percent(activity.waiting_share)} of all waiting" if activity.bottleneck else ""
+        facts[0] += f" · {wording.say('works', duration=wording.short_duration(activity.median_service))}"
+    band = wording.say("waiting_share", share=wording.percent(activity.waiting_share)) if activity.bottleneck else ""
     widest = max(
         *(fit.width(line, NAME_SIZE, bold=True) for line in name),
         *(fit.width(fact, SMALL) for fact in facts),
@@ -112,67 +120,67 @@ def _thickness(step: Step, content: MapContent) -> float:
     return 1.2 + 6.3 * math.pow(min(1.0, _part(step.count, content)), 1.3)
 
 
-def _step_label(step: Step) -> list[str]:
+def _step_label(step: Step, wording: Wording) -> list[str]:
     """The lines of a step's label; marked steps also tell their mean, which is what makes them a bottleneck."""
     if step.median is None:
-        return [spoken.count(step.count)]
-    first = f"{spoken.count(step.count)} · {spoken.short_duration(step.median)}"
-    return [first, f"mean {spoken.short_duration(step.mean)}"] if step.bottleneck else [first]
+        return [wording.count(step.count)]
+    first = f"{wording.count(step.count)} · {wording.short_duration(step.median)}"
+    return [first, wording.say("mean", duration=wording.short_duration(step.mean))] if step.bottleneck else [first]
 
 
-def _link(step: Step, size: int, content: MapContent) -> Link:
+def _link(step: Step, size: int, content: MapContent, wording: Wording) -> Link:
     ends = {START: size, END: size + 1}
-    label = _label_size(step)
+    label = _label_size(step, wording)
     weight = max(1.0, 100.0 * _part(step.count, content) ** 2)
     return Link(
         ends.get(step.source, step.source), ends.get(step.target, step.target), weight, _thickness(step, content), label
     )
 
 
-def _label_size(step: Step) -> tuple[float, float]:
-    lines = _step_label(step)
+def _label_size(step: Step, wording: Wording) -> tuple[float, float]:
+    lines = _step_label(step, wording)
     return max(fit.width(line, SMALL, bold=step.bottleneck) for line in lines) + 8, 3.0 + 13.0 * len(lines)
 
 
-def _graph(content: MapContent, nodes: list[_Node], drawn: Layout, centres: list[Point]) -> str:
+def _graph(content: MapContent, nodes: list[_Node], drawn: Layout, centres: list[Point], wording: Wording) -> str:
     order = _by_weight(content)
-    arrows = "".join(_arrow(content, content.steps[i], drawn.routes[i]) for i in order)
-    names = "".join(_label(content.steps[i], centres[i]) for i in order)
-    boxes = "".join(_box(content, node, centre) for node, centre in zip(nodes, drawn.centres, strict=False))
-    return arrows + _markers(drawn, len(nodes)) + boxes + names
+    arrows = "".join(_arrow(content, content.steps[i], drawn.routes[i], wording) for i in order)
+    names = "".join(_label(content.steps[i], centres[i], wording) for i in order)
+    boxes = "".join(_box(content, node, centre, wording) for node, centre in zip(nodes, drawn.centres, strict=False))
+    return arrows + _markers(drawn, len(nodes), wording) + boxes + names
 
 
-def _arrow(content: MapContent, step: Step, route: tuple[tuple[float, float], ...]) -> str:
+def _arrow(content: MapContent, step: Step, route: tuple[tuple[float, float], ...], wording: Wording) -> str:
     colour = shapes.SLOW if step.bottleneck else shapes.stroke(min(1.0, _part(step.count, content)))
     return tag(
-        "g", shapes.tooltip(_step_tooltip(content, step)) + shapes.arrow(route, _thickness(step, content), colour)
+        "g",
+        shapes.tooltip(_step_tooltip(content, step, wording)) + shapes.arrow(route, _thickness(step, content), colour),
     )
 
 
-def _step_tooltip(content: MapContent, step: Step) -> str:
-    names = {START: "start", END: "end"}
+def _step_tooltip(content: MapContent, step: Step, wording: Wording) -> str:
+    names = {START: wording.say("start"), END: wording.say("end")}
     source = names.get(step.source) or content.activities[step.source].name
     target = names.get(step.target) or content.activities[step.target].name
-    times = (
-        ""
-        if step.median is None
-        else f", median {spoken.duration(step.median)}, {spoken.percent(step.share)} of all waiting"
-    )
-    return f"{source} to {target}: {spoken.count(step.count)} times{times}"
+    said = wording.say("step", source=source, target=target, count=wording.count(step.count))
+    if step.median is None:
+        return said
+    times = wording.say("step_times", median=wording.duration(step.median), share=wording.percent(step.share))
+    return f"{said}, {times}"
 
 
-def _label(step: Step, centre: Point) -> str:
-    (width, height), (x, y) = _label_size(step), centre
+def _label(step: Step, centre: Point, wording: Wording) -> str:
+    (width, height), (x, y) = _label_size(step, wording), centre
     colour, weight = (shapes.SLOW, 700) if step.bottleneck else (shapes.INK, 400)
     back = tag("rect", x=x - width / 2, y=y - height / 2, width=width, height=height, rx=4, fill=shapes.PAPER)
     lines = [
         text(line, x, y - height / 2 + 12 + 13 * i, SMALL, fill=colour, font_weight=weight)
-        for i, line in enumerate(_step_label(step))
+        for i, line in enumerate(_step_label(step, wording))
     ]
     return back + "".join(lines)
 
 
-def _markers(drawn: Layout, size: int) -> str:
+def _markers(drawn: Layout, size: int, wording: Wording) -> str:
     half = _MARKER / 2
     (start_x, start_y), (end_x, end_y) = drawn.centres[size], drawn.centres[size + 1]
     play = f"M{start_x - 4:.1f},{start_y - 6.5:.1f} l11,6.5 l-11,6.5 Z"
@@ -180,16 +188,18 @@ def _markers(drawn: Layout, size: int) -> str:
     end = tag("circle", cx=end_x, cy=end_y, r=half, fill="#334155") + tag(
         "rect", x=end_x - 5.5, y=end_y - 5.5, width=11, height=11, rx=1.5, fill=shapes.PAPER
     )
-    return tag("g", shapes.tooltip("Start of a case") + start) + tag("g", shapes.tooltip("End of a case") + end)
+    return tag("g", shapes.tooltip(wording.say("start_of_case")) + start) + tag(
+        "g", shapes.tooltip(wording.say("end_of_case")) + end
+    )
 
 
-def _box(content: MapContent, node: _Node, centre: tuple[float, float]) -> str:
+def _box(content: MapContent, node: _Node, centre: tuple[float, float], wording: Wording) -> str:
     colour, ink = shapes.fill(_part(node.activity.count, content))
     width, height = node.box.width, node.box.height
     x, y = centre[0] - width / 2, centre[1] - height / 2
     border = {"stroke": shapes.SLOW, "stroke_width": 2.5} if node.band else {"stroke": "#7b93ad", "stroke_width": 1}
     parts = [
-        shapes.tooltip(_node_tooltip(node.activity)),
+        shapes.tooltip(_node_tooltip(node.activity, wording)),
         tag("rect", x=x, y=y, width=width, height=height, rx=7, fill=colour, **border),
     ]
     baseline = y + _PAD / 2 + 12
@@ -215,7 +225,9 @@ def _band(node: _Node, x: float, bottom: float) -> str:
     return tag("path", d=shape, fill=shapes.SLOW) + label
 
 
-def _node_tooltip(activity: Activity) -> str:
-    service = "" if activity.median_service is None else f", median work {spoken.duration(activity.median_service)}"
-    waiting = f"{spoken.percent(activity.waiting_share)} of all waiting before it"
-    return f"{activity.name}: {spoken.count(activity.count)} times{service}, {waiting}"
+def _node_tooltip(activity: Activity, wording: Wording) -> str:
+    said = [wording.say("activity", name=activity.name, count=wording.count(activity.count))]
+    if activity.median_service is not None:
+        said.append(wording.say("activity_work", duration=wording.duration(activity.median_service)))
+    said.append(wording.say("activity_waiting", share=wording.percent(activity.waiting_share)))
+    return ", ".join(said)

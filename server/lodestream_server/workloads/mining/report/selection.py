@@ -69,11 +69,12 @@ class MapContent:
         return sum(step.source >= 0 and step.target >= 0 for step in self.steps)
 
 
-def select(nodes: pl.DataFrame, flow: pl.DataFrame, waiting: pl.DataFrame) -> MapContent:
-    """Chooses from the tables that the performance phase left: nodes, flow, waiting (the largest share first)."""
+def select(nodes: pl.DataFrame, flow: pl.DataFrame, waiting: pl.DataFrame, most: int = MOST_ACTIVITIES) -> MapContent:
+    """Chooses at most `most` activities and their steps from the tables that the performance phase left: nodes, flow,
+    waiting (the largest share first)."""
     worst = waiting.filter((pl.col("share") >= MARKED_SHARE) & (pl.col("totalSeconds") > 0)).head(MARKED)
     named = set(worst["activity"].to_list())
-    shown = _shown(nodes)
+    shown = _shown(nodes, most)
     shares = dict(waiting.select("activity", "share").iter_rows())
     activities = tuple(_activity(row, shares, named) for row in shown.iter_rows(named=True))
     index = {activity.name: i for i, activity in enumerate(activities)}
@@ -87,14 +88,12 @@ def select(nodes: pl.DataFrame, flow: pl.DataFrame, waiting: pl.DataFrame) -> Ma
     return MapContent(activities, tuple(chosen), nodes.height, flow.height, covered)
 
 
-def _shown(nodes: pl.DataFrame) -> pl.DataFrame:
+def _shown(nodes: pl.DataFrame, most: int) -> pl.DataFrame:
     """The most frequent activities; of those with which cases most often begin and end, three each are always there."""
-    if nodes.height <= MOST_ACTIVITIES:
+    if nodes.height <= most:
         return nodes
     ends = [nodes.filter(pl.col(column) > 0).top_k(3, by=column) for column in ("starts", "ends")]
-    chosen = (
-        pl.concat([*ends, nodes.head(MOST_ACTIVITIES)]).unique("activity", maintain_order=True).head(MOST_ACTIVITIES)
-    )
+    chosen = pl.concat([*ends, nodes.head(most)]).unique("activity", maintain_order=True).head(most)
     return chosen.sort("instances", "activity", descending=[True, False])
 
 

@@ -73,8 +73,8 @@ def test_what_the_design_allows_passes(house, file, line):
         ("lodestream_server/engine/loop.py", "import lodestream.rest", "composition roots"),
         ("lodestream/wire/codec.py", "import asyncio", "are pure"),
         ("lodestream_server/runs/fold.py", "import grpc", "are pure"),
-        ("lodestream_server/engine/loop.py", "import polars", "Mining libraries"),
-        ("lodestream_server/engine/loop.py", "def late():\n    import pyarrow", "Mining libraries"),
+        ("lodestream_server/engine/loop.py", "import polars", "Mining, report and notebook"),
+        ("lodestream_server/engine/loop.py", "def late():\n    import pyarrow", "Mining, report and notebook"),
         ("lodestream_server/engine/loop.py", "import lodestream_server.workloads.mining", "loaded by name"),
     ],
 )

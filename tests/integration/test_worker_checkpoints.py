@@ -14,7 +14,7 @@ from lodestream_server.worker.pulse import Sampler
 from lodestream_server.worker.reporter import Reporter
 from lodestream_server.worker.v1 import worker_pb2 as wire
 from lodestream_server.worker.working import Work
-from lodestream_server.workloads.phase import Phase
+from lodestream_server.workloads.phase import BadInput, Phase
 
 
 def first(phase: Phase) -> dict[str, object]:
@@ -46,6 +46,19 @@ def filling(phase: Phase) -> dict[str, object]:
     (phase.scratch / "notes").write_text("many")
     phase.log("INFO", "nearly done")
     raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def leaving(phase: Phase) -> dict[str, object]:
+    """Fails, but leaves a file the first time; writes it whole the second."""
+    path = phase.out / "notes" / "a.txt"
+    path.parent.mkdir()
+    path.write_text("half")
+    (phase.out / "other.txt").write_text("goes away")
+    if not phase.parameters.get("whole"):
+        phase.leave(path, name="A", type="Report", description="As far as it came.")
+        raise BadInput("no")
+    phase.artifact(path, name="A", type="Report")
+    return {}
 
 
 def _order(folder: Path, *functions: str, epoch: int = 1, known: tuple[str, ...] = (), **parameters) -> wire.Assignment:
@@ -157,3 +170,15 @@ def test_a_phase_that_fails_gives_its_space_back_before_anything_more_is_to_be_s
     reporter = Reporter(lambda frame: there.append([path for path in tmp_path.rglob("*") if path.is_file()]))
     ended = Work(_order(tmp_path, "filling"), reporter, Sampler(tmp_path), threading.Event()).run()
     assert (ended.failed.reason, there[-1]) == ("DISK_FULL", [])
+
+
+def test_what_a_failing_phase_leaves_is_published_and_the_rest_goes(tmp_path):
+    """And an attempt that succeeds puts the whole file in its place, under the same id."""
+    how, told = _work(_order(tmp_path / "run", "leaving"))
+    (left,) = [body for body in told if body.KIND == "artifact-stored"]
+    assert (how, left.name, left.phase, left.description) == ("failed", "A", "Leaving", "As far as it came.")
+    assert (tmp_path / "run" / left.path).read_text() == "half"
+    assert not list((tmp_path / "run" / "phases").iterdir())
+    how, told = _work(_order(tmp_path / "run", "leaving", epoch=2, whole=True))
+    (whole,) = [body for body in told if body.KIND == "artifact-stored"]
+    assert (how, whole.artifact_id) == ("completed", left.artifact_id)

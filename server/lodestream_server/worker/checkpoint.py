@@ -101,7 +101,14 @@ def folder_name(order: int, phase: str) -> str:
 def inventory(folder: Path) -> tuple[StoredFile, ...]:
     """Every file in the folder but the manifest, with size and hash, durable."""
     found = (path for path in sorted(folder.rglob("*")) if path.is_file() and path != folder / MANIFEST)
-    return tuple(_inspect(folder, path) for path in found)
+    return tuple(inspect(folder, path) for path in found)
+
+
+def inspect(folder: Path, path: Path) -> StoredFile:
+    """Size and hash of a file in the folder, and the file durable."""
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())
+    return StoredFile(path.relative_to(folder).as_posix(), path.stat().st_size, _sha256(path))
 
 
 def commit(partial: Path, final: Path, manifest: Manifest) -> None:
@@ -154,12 +161,6 @@ def _unharmed(folder: Path, stored: StoredFile) -> bool:
         return path.stat().st_size == stored.size_bytes and _sha256(path) == stored.sha256
     except OSError:
         return False
-
-
-def _inspect(folder: Path, path: Path) -> StoredFile:
-    with open(path, "rb") as file:
-        os.fsync(file.fileno())
-    return StoredFile(path.relative_to(folder).as_posix(), path.stat().st_size, _sha256(path))
 
 
 def _sha256(path: Path) -> str:

@@ -65,6 +65,7 @@ class LivePhase:
     resources: Mapping[str, ResourceFile] = field(default_factory=dict)
     sources: Sequence[EarlierRun] = ()
     published: list[Published] = field(default_factory=list)
+    left: list[Published] = field(default_factory=list)
     done: int | None = None
     _total: int | None = None
     _activity: str | None = None
@@ -120,10 +121,14 @@ class LivePhase:
         records: int | None = None,
     ) -> None:
         """See `Phase.artifact`. Raises ValueError for a path outside `out`."""
-        if not path.resolve().is_relative_to(self.out.resolve()):
-            raise ValueError(f"{path.name} is not inside the phase's out folder")
+        self._inside(path)
         self.published.append(Published(path, name, type, kind, description, records))
         self.check()
+
+    def leave(self, path: Path, *, name: str, type: ArtifactType, kind: str = "", description: str = "") -> None:
+        """See `Phase.leave`. Raises ValueError for a path outside `out`."""
+        self._inside(path)
+        self.left.append(Published(path, name, type, kind, description, None))
 
     def check(self) -> None:
         """See `Phase.check`."""
@@ -142,6 +147,10 @@ class LivePhase:
         if values:
             changes.append(MetricsChanged(self.name, values))
         return changes
+
+    def _inside(self, path: Path) -> None:
+        if not path.resolve().is_relative_to(self.out.resolve()):
+            raise ValueError(f"{path.name} is not inside the phase's out folder")
 
     def _progressed(self) -> Progressed:
         done = self.done or 0

@@ -4,6 +4,7 @@ Everything a phase said is sent before its end, and its end travels in one repor
 durable together.
 """
 
+import contextlib
 import errno
 import importlib
 import shutil
@@ -94,8 +95,12 @@ class Work:
         self._reporter.pull_from(phase.latest)
         begin = time.monotonic()
         phase.check()
-        results = plain(_function(order.function)(phase) or {})
-        phase.check()
+        try:
+            results = plain(_function(order.function)(phase) or {})
+            phase.check()
+        except BaseException:
+            self._reporter.say(*self._left(final, phase))
+            raise
         took = round(time.monotonic() - begin, 3)
         files = checkpoint.inventory(partial)
         manifest = Manifest(
@@ -118,6 +123,20 @@ class Work:
         ended = PhaseCompleted(order.name, took, results, phase.done)
         self._reporter.flush(sample, *manifest.artifacts, ended)
         self._reporter.pull_from(list)
+
+    def _left(self, final: Path, phase: LivePhase) -> list[ArtifactStored]:
+        """Saves what a phase that did not end well wants to stay: out of the folder that goes away."""
+        saved = []
+        with contextlib.suppress(OSError):  # what stopped the phase is the news, not that the disk is full as well
+            for item in phase.left:
+                whole = self._artifact(final, phase, item, (checkpoint.inspect(phase.out, item.path),))
+                # Under the id that the whole file gets if another attempt succeeds, which then takes its place.
+                artifact = replace(whole, path=f"left-{whole.path}")
+                home = self._folder / artifact.path
+                home.parent.mkdir(parents=True, exist_ok=True)
+                item.path.replace(home)
+                saved.append(artifact)
+        return saved
 
     def _phase(self, order: wire.PhaseOrder, parameters: Parameters, partial: Path, scratch: Path) -> LivePhase:
         return LivePhase(

@@ -127,6 +127,11 @@ class Phase(Protocol):
         Published when the phase ends; name and description are shown to people.
         """
 
+    def leave(self, path: Path, *, name: str, type: ArtifactType, kind: str = "", description: str = "") -> None:
+        """Publishes a finished file inside `out` for the case that the phase does not end well: then it stays, and
+        everything else in `out` goes. No cancel point; say it on the way out. `artifact` is for the other case.
+        """
+
     def check(self) -> None:
         """A cancel point without news; call at least once a second inside long work."""
 

@@ -72,6 +72,7 @@ class Rehearsal:
     warnings: list[Line] = field(default_factory=list)
     milestones: list[Line] = field(default_factory=list)
     artifacts: list[Published] = field(default_factory=list)
+    left: list[Published] = field(default_factory=list)
     out: Path = field(init=False)
     scratch: Path = field(init=False)
 
@@ -134,6 +135,12 @@ class Rehearsal:
         assert path.is_file(), f"{path} was published, but not written"
         self.artifacts.append(Published(path, name, type, kind, description, records))
         self.check()
+
+    def leave(self, path: Path, *, name: str, type: ArtifactType, kind: str = "", description: str = "") -> None:
+        """See `Phase.leave`."""
+        assert path.is_relative_to(self.out), f"{path} is not inside {self.out}"
+        assert path.is_file(), f"{path} was left behind, but not written"
+        self.left.append(Published(path, name, type, kind, description, None))
 
     def check(self) -> None:
         """See `Phase.check`."""

@@ -21,16 +21,13 @@ from lodestream_server.store.doomed import doomed, gone
 from lodestream_server.store.files import no_space, sync_folder
 from lodestream_server.store.records import artifacts_of
 from lodestream_server.store.store import Store
+from lodestream_server.store.zips import FIXED_TIME, add_file
 
 log = logging.getLogger(__name__)
 
 #: The artifact's kind, and its file in the run's folder.
 PARTIAL_RESULTS = "PartialResults"
 _FILE = "partial-results.zip"
-#: Files that are compressed already.
-_COMPRESSED = frozenset({".parquet", ".png", ".pdf", ".zip", ".gz"})
-_FIXED_TIME = (1980, 1, 1, 0, 0, 0)
-_PIECE = 1024 * 1024
 
 
 class Leavings:
@@ -100,9 +97,9 @@ def _zip(run: RunState, folder: Path, files: Sequence[tuple[str, Path]], results
     with no_space():
         folder.mkdir(parents=True, exist_ok=True)
         with zipfile.ZipFile(partial, "w") as archive:
-            archive.writestr(zipfile.ZipInfo("results.json", _FIXED_TIME), told, zipfile.ZIP_DEFLATED)
+            archive.writestr(zipfile.ZipInfo("results.json", FIXED_TIME), told, zipfile.ZIP_DEFLATED)
             for name, path in files:
-                _add(archive, name, path)
+                add_file(archive, name, path)
         with open(partial, "rb") as made:
             os.fsync(made.fileno())
             digest = hashlib.file_digest(made, "sha256").hexdigest()
@@ -120,13 +117,3 @@ def _zip(run: RunState, folder: Path, files: Sequence[tuple[str, Path]], results
         format="zip",
         description=f"What {', '.join(run.finished)} produced before the run was stopped.",
     )
-
-
-def _add(archive: zipfile.ZipFile, name: str, path: Path) -> None:
-    entry = zipfile.ZipInfo(name, _FIXED_TIME)
-    entry.external_attr = 0o644 << 16
-    entry.compress_type = zipfile.ZIP_STORED if path.suffix in _COMPRESSED else zipfile.ZIP_DEFLATED
-    entry.file_size = path.stat().st_size
-    with open(path, "rb") as source, archive.open(entry, "w", force_zip64=entry.file_size > 2**31) as sink:
-        while piece := source.read(_PIECE):
-            sink.write(piece)

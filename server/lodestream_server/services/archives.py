@@ -16,13 +16,10 @@ from lodestream_server.engine.engine import Engine
 from lodestream_server.runs.state import RunState
 from lodestream_server.store.files import no_space
 from lodestream_server.store.records import Artifact
+from lodestream_server.store.zips import add_file
 
 #: Archives kept; older ones are made again when somebody asks.
 _KEPT: Final = 16
-#: Files that are compressed already; doing it again costs time and saves nothing.
-_COMPRESSED: Final = frozenset({".parquet", ".png", ".pdf", ".zip", ".gz"})
-_FIXED_TIME: Final = (1980, 1, 1, 0, 0, 0)
-_PIECE: Final = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,22 +69,10 @@ def _make(target: Path, files: Sequence[tuple[str, Path]]) -> Archive:
     try:
         with no_space(), zipfile.ZipFile(partial, "w") as archive:
             for name, path in files:
-                _add(archive, name, path)
-        digest = hashlib.sha256()
+                add_file(archive, name, path)
         with open(partial, "rb") as made:
-            while piece := made.read(_PIECE):
-                digest.update(piece)
+            digest = hashlib.file_digest(made, "sha256").hexdigest()
         os.replace(partial, target)
     finally:
         partial.unlink(missing_ok=True)
-    return Archive(target, target.stat().st_size, digest.hexdigest())
-
-
-def _add(archive: zipfile.ZipFile, name: str, path: Path) -> None:
-    entry = zipfile.ZipInfo(name, _FIXED_TIME)
-    entry.external_attr = 0o644 << 16
-    entry.compress_type = zipfile.ZIP_STORED if path.suffix in _COMPRESSED else zipfile.ZIP_DEFLATED
-    entry.file_size = path.stat().st_size
-    with open(path, "rb") as source, archive.open(entry, "w", force_zip64=entry.file_size > 2**31) as sink:
-        while piece := source.read(_PIECE):
-            sink.write(piece)
+    return Archive(target, target.stat().st_size, digest)

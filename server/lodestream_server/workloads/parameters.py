@@ -15,8 +15,9 @@ from lodestream.errors import Violation
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A known key: `kind` is text, number, whole, flag, texts, date, object, dataset, resource or run; `inside` are
-    the known keys of an object. The last three are ids of what must exist in the project."""
+    """A known key: `kind` is text, number, whole, flag, texts, date, object, objects (a list of them), dataset, resource
+    or run; `inside` are the known keys of an object, or of each object of a list. The last three are ids of what must
+    exist in the project. `words` are the only ones allowed, of a text or in a list of texts."""
 
     name: str
     kind: str = "text"
@@ -52,6 +53,9 @@ def violations(declared: Sequence[Parameter], given: Mapping[str, Any], path: st
             found.append(Violation(here, fault))
         elif isinstance(value, Mapping):
             found += violations(parameter.inside, value, here)
+        elif parameter.kind == "objects":
+            for number, item in enumerate(value):
+                found += violations(parameter.inside, item, f"{here}[{number}]")
     return found
 
 
@@ -61,8 +65,9 @@ def _fault(parameter: Parameter, value: Any) -> str | None:
         return f"must be {expected}, not {_kind_of(value)}"
     if parameter.required and value == "":
         return "must not be empty"
-    if parameter.words and value not in parameter.words:
-        return f"must be one of {', '.join(parameter.words)}"
+    named = value if isinstance(value, list) else [value]
+    if parameter.words and not all(word in parameter.words for word in named):
+        return f"must {'hold only' if isinstance(value, list) else 'be one of'} {', '.join(parameter.words)}"
     if parameter.at_least is not None and value < parameter.at_least:
         return f"must be {parameter.at_least:g} or more"
     if parameter.at_most is not None and value > parameter.at_most:
@@ -97,6 +102,10 @@ _KINDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     ),
     "date": (_is_date, "a date (2024-01-31) or an instant (2024-01-31T12:00:00Z)"),
     "object": (lambda value: isinstance(value, Mapping), "an object"),
+    "objects": (
+        lambda value: isinstance(value, list) and all(isinstance(item, Mapping) for item in value),
+        "a list of objects",
+    ),
 }
 
 

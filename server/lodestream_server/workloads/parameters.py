@@ -15,9 +15,9 @@ from lodestream.errors import Violation
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A known key: `kind` is text, number, whole, flag, texts, date, object, objects (a list of them), dataset, resource
-    or run; `inside` are the known keys of an object, or of each object of a list. The last three are ids of what must
-    exist in the project. `words` are the only ones allowed, of a text or in a list of texts."""
+    """A known key: `kind` is text, number, whole, flag, texts, date, object, objects (a list of them), dataset,
+    resource or run; `inside` are the known keys of an object, or of each object of a list. The last three are ids of
+    what must exist in the project. `words` are the only ones allowed, of a text or in a list of texts."""
 
     name: str
     kind: str = "text"

@@ -268,3 +268,89 @@ async def test_a_reader_that_leaves_early_is_no_error(here):
     process = await asyncio.create_subprocess_shell(shell, env=env, stdout=pipe, stderr=pipe, cwd=here.gate.parent)
     out, err = await process.communicate()
     assert (out, err) == (b"{", b"")
+
+
+async def test_the_queue_is_shown_paused_explained_reordered_resumed_and_purged(here):
+    """An administrator holds the project's work back, looks at it, moves it, and lets it go or throws it away."""
+    paused = await run(here, "queue", "pause", "--reason", "archive", "--json")
+    assert paused.json == {"queueStatus": "Paused", "totalQueuedJobs": 0}
+    job = await here.client.submit_job("Held", priority="Low")
+    operation = await here.client.start_operation("Held too")
+    explained = await run(here, "explain", operation.id)
+    assert "QUEUE_PAUSED" in explained.out
+    moved = await run(here, "reprioritise", job.id, "Critical", "--json")
+    assert (moved.json["priority"], moved.json["queuePosition"]) == ("Critical", 1)
+    shown = await run(here, "queue", "show")
+    assert [line.split()[0] for line in shown.out.splitlines()[-2:]] == [job.id, operation.id]
+    assert (await run(here, "queue", "purge", "--priority", "Normal", "--yes", "--json")).json["cancelledJobs"] == 1
+    resumed = await run(here, "queue", "resume")
+    assert "Active" in resumed.out
+    assert (await job.wait()).progress.percentage == 100
+    late = await run(here, "reprioritise", job.id, "Low")
+    assert (late.code, "priority" in late.err) == (1, True)
+
+
+async def test_purging_asks_first(here):
+    """Without --yes and without an answer nothing is cancelled."""
+    await here.client.pause_queue()
+    job = await here.client.submit_job("Held")
+    asked = await run(here, "queue", "purge")
+    assert asked.code != 0
+    assert (await here.client.queue()).summary.total_queued_jobs == 1
+    await here.client.resume_queue()
+    await job.wait()
+
+
+async def test_a_failed_run_is_tried_again_as_a_new_one(here):
+    """The receipt names both runs; --watch follows the new one and ends as it ends."""
+    job = await here.client.submit_job("Fails", type="Analysis")
+    await job.wait()
+    again = await run(here, "retry", job.id, "--restart", "--set", "records=5", "--priority", "High", "--json")
+    assert again.json["originalJobId"] == job.id
+    assert (again.json["retryNumber"], again.json["priority"]) == (1, "High")
+    followed = await run(here, "retry", job.id, "--watch")
+    assert (followed.code, "column X is missing" in followed.out) == (1, True)
+    operation = await here.client.start_operation("Slow", type="DataEnrichment", parameters=here.waiting)
+    await here.begun()
+    await operation.cancel(force=True)
+    here.gate.touch()
+    resumed = await run(here, "retry", operation.id, "--timeout", "30m", "--json")
+    assert (resumed.json["resumeFromPhase"], resumed.json["preservedResults"]["phasesPreserved"]) == ("Wait", 1)
+    assert (await run(here, "watch", resumed.json["newOperationId"])).code == 0
+    done = await here.client.start_operation("Fine")
+    await done.wait()
+    refused = await run(here, "retry", done.id)
+    assert (refused.code, "Traceback" in refused.err) == (1, False)
+
+
+async def test_a_batch_is_submitted_followed_shown_and_cancelled(here, tmp_path):
+    """From a file of the documented request; a step is told when its standing changes."""
+
+    def step(key: str, type_: str, *needs: str, **parameters: Any) -> dict[str, Any]:
+        common = {"operationName": key, "operationKey": key, "operationType": type_}
+        return common | {"dependencies": list(needs), "parameters": parameters}
+
+    file = tmp_path / "batch.json"
+    steps = [step("first", "ProcessMiningAnalysis"), step("second", "DataEnrichment", "first", **here.waiting)]
+    file.write_text(json.dumps({"batchName": "Nightly", "operations": steps}))
+    submitted = await run(here, "batch", "submit", str(file), "--json")
+    batch = submitted.json["batchId"]
+    await here.begun()
+    stopped = await run(here, "batch", "cancel", batch, "--force", "--reason", "enough", "--json")
+    assert [one["reason"] for one in stopped.json["operations"]] == ["enough"]
+    watched = await run(here, "batch", "watch", batch)
+    assert (watched.code, watched.out.splitlines()[-1]) == (1, "Cancelled: 1 of 2 completed")
+    shown = await run(here, "batch", "show", batch)
+    assert "Nightly" in shown.out
+    here.gate.touch()
+    done = await run(here, "batch", "submit", str(file), "--watch", "--json")
+    assert done.code == 0
+    assert [event["sequence"] for event in done.lines] == list(range(1, len(done.lines) + 1))
+    steps[0]["dependencies"] = ["second"]
+    file.write_text(json.dumps({"batchName": "Cycle", "operations": steps}))
+    cycle = await run(here, "batch", "submit", str(file))
+    assert (cycle.code, "operations[" in cycle.err) == (1, True)
+    file.write_text(json.dumps({"batchNames": "x"}))
+    assert (await run(here, "batch", "submit", str(file))).code == 2
+    file.write_text("[]")
+    assert (await run(here, "batch", "submit", str(file))).code == 2

@@ -1,4 +1,7 @@
-"""The part of QueueService that steers the queue: pause, resume, purge, reprioritise, explain."""
+"""The part of QueueService that steers the queue: pause, resume, purge, reprioritise, explain.
+
+The last two take operations too, as the tracking pages do.
+"""
 
 from typing import Any
 
@@ -8,7 +11,6 @@ from lodestream_server.engine.models import CancelOrder, Explanation
 from lodestream_server.grpc_door import call
 from lodestream_server.runs.shapes import words
 from lodestream_server.runs.shapes.values import timestamp
-from lodestream_server.runs.states import RunKind
 from lodestream_server.services.runs_common import place_of
 
 _pb = queue_pb2
@@ -41,7 +43,7 @@ class QueueSteering:
     async def ReprioritizeJob(self, request: _pb.ReprioritizeJobRequest, context: Any) -> _pb.ReprioritizeJobResponse:
         """Changes the priority of a job that has not started."""
         here, wanted = call.current(), words.priority(request.priority)
-        run = await self._engine.desk.reprioritize(here.scope, request.job_id, wanted, here.by, RunKind.JOB)
+        run = await self._engine.desk.reprioritize(here.scope, request.job_id, wanted, here.by)
         place = await place_of(self._engine, run)
         return _pb.ReprioritizeJobResponse(
             job_id=run.run_id,
@@ -52,7 +54,7 @@ class QueueSteering:
 
     async def ExplainJob(self, request: _pb.ExplainJobRequest, context: Any) -> _pb.ExplainJobResponse:
         """What a job waits for, in words."""
-        return _explained(await self._engine.desk.explain(call.current().scope, request.job_id, RunKind.JOB))
+        return _explained(await self._engine.desk.explain(call.current().scope, request.job_id))
 
 
 def _explained(explanation: Explanation) -> _pb.ExplainJobResponse:

@@ -13,13 +13,16 @@ from typer.core import TyperGroup
 
 from lodestream import __version__
 from lodestream.cli import (
+    batch,
     cancel,
     datasets,
     facade,
     lists,
     logs,
     protos,
+    queue,
     results,
+    retry,
     samples,
     submit,
     timeline,
@@ -96,7 +99,23 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (datasets, submit, watch, logs, timeline, results, cancel, lists, tokens, protos, facade, samples):
+for module in (
+    datasets,
+    submit,
+    watch,
+    logs,
+    timeline,
+    results,
+    cancel,
+    retry,
+    lists,
+    batch,
+    queue,
+    tokens,
+    protos,
+    facade,
+    samples,
+):
     module.register(app)
 
 

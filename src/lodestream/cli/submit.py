@@ -113,7 +113,7 @@ async def _operation(
     return operation.id, operation.started
 
 
-def parameters(file: Path | None, pairs: list[str]) -> dict[str, Any]:
+def parameters(file: Path | None, pairs: list[str], option: str = "--param") -> dict[str, Any]:
     """Parameters from a JSON file, then from KEY=VALUE pairs, which win. Raises Usage."""
     found: dict[str, Any] = {}
     if file is not None:
@@ -126,7 +126,7 @@ def parameters(file: Path | None, pairs: list[str]) -> dict[str, Any]:
     for pair in pairs:
         key, equals, text = pair.partition("=")
         if not (key and equals):
-            raise Usage(f"--param {pair!r}: write it as KEY=VALUE")
+            raise Usage(f"{option} {pair!r}: write it as KEY=VALUE")
         found[key] = _value(text)
     return found
 

@@ -7,22 +7,32 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lodestream.client.batches import BatchHandle
     from lodestream.client.client import Client
     from lodestream.client.jobs import JobHandle
     from lodestream.client.operations import OperationHandle
     from lodestream.client.paging import Listing
     from lodestream.client.patience import Patience
     from lodestream.client.settings import Settings, load_settings
-    from lodestream.client.sync import SyncClient, SyncJobHandle, SyncListing, SyncOperationHandle, SyncWatch
+    from lodestream.client.sync import (
+        SyncBatchHandle,
+        SyncClient,
+        SyncJobHandle,
+        SyncListing,
+        SyncOperationHandle,
+        SyncWatch,
+    )
     from lodestream.client.watching import Watch
 
 _HOMES = {
+    "BatchHandle": "batches",
     "Client": "client",
     "JobHandle": "jobs",
     "Listing": "paging",
     "OperationHandle": "operations",
     "Patience": "patience",
     "Settings": "settings",
+    "SyncBatchHandle": "sync",
     "SyncClient": "sync",
     "SyncJobHandle": "sync",
     "SyncListing": "sync",
@@ -33,12 +43,14 @@ _HOMES = {
 }
 
 __all__ = [
+    "BatchHandle",
     "Client",
     "JobHandle",
     "Listing",
     "OperationHandle",
     "Patience",
     "Settings",
+    "SyncBatchHandle",
     "SyncClient",
     "SyncJobHandle",
     "SyncListing",

@@ -7,10 +7,11 @@ import math
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from google.protobuf.descriptor import EnumDescriptor
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Struct
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -18,6 +19,8 @@ from lodestream.errors import InvalidField, Violation
 from lodestream.wire import Refused, from_json, numbers
 from lodestream.wire.problems import clip
 from lodestream.wire.words import unknown_word
+
+M = TypeVar("M", bound=Message)
 
 
 def number_of(enum: EnumDescriptor, value: str | int | None, field: str) -> int:
@@ -39,10 +42,21 @@ def struct(values: Mapping[str, Any] | None, field: str = "parameters") -> Struc
         raise _invalid(field, refused) from None
 
 
+def message(document: Mapping[str, Any], message_type: type[M]) -> M:
+    """A request from its documented JSON. What it does not know or cannot take is refused by name."""
+    try:
+        return from_json(dict(document), message_type)
+    except Refused as refused:
+        raise _invalid("", refused) from None
+
+
 def _invalid(field: str, refused: Refused) -> InvalidField:
     return InvalidField.of(
         *(
-            Violation(field + problem.pointer.replace("/", "."), ": ".join(filter(None, (problem.reason, problem.fix))))
+            Violation(
+                (field + problem.pointer.replace("/", ".")).lstrip("."),
+                ": ".join(filter(None, (problem.reason, problem.fix))),
+            )
             for problem in refused.problems
         )
     )

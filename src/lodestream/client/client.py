@@ -18,6 +18,7 @@ from typing import Self, TypeVar
 
 from grpc.aio import Channel
 
+from lodestream.client.batches import BatchCalls
 from lodestream.client.calls import Caller
 from lodestream.client.channel import open_channel
 from lodestream.client.datasets import DatasetCalls
@@ -25,13 +26,14 @@ from lodestream.client.jobs import JobCalls, JobHandle
 from lodestream.client.keys import KeyCalls
 from lodestream.client.operations import OperationCalls, OperationHandle
 from lodestream.client.patience import DEFAULT_PATIENCE, Patience
+from lodestream.client.queue import QueueCalls
 from lodestream.client.settings import Settings, load_settings
 from lodestream.errors import RunNotFound
 
 StubT = TypeVar("StubT")
 
 
-class Client(DatasetCalls, JobCalls, OperationCalls, KeyCalls):
+class Client(DatasetCalls, JobCalls, OperationCalls, BatchCalls, QueueCalls, KeyCalls):
     """A connection to a server, used from one event loop. What is not given comes from `load_settings`."""
 
     def __init__(

@@ -26,6 +26,8 @@ from lodestream.v1.job_pb2 import (
     ListJobsRequest,
     ListJobsResponse,
     OutputType,
+    RetryJobRequest,
+    RetryJobResponse,
     SubmitJobRequest,
     SubmitJobResponse,
     WatchJobRequest,
@@ -70,6 +72,38 @@ class JobHandle(RunHandle[GetJobResponse, GetJobResultsResponse, CancelJobRespon
         request.MergeFrom(self._scoped(CancelJobRequest))
         request.MergeFrom(CancelJobRequest(**arguments.given(reason=reason)))
         return await self._caller.call(self._caller.stub(JobServiceStub).CancelJob, request)
+
+    async def retry(
+        self,
+        reason: str = "",
+        *,
+        restart: bool = False,
+        parameters: Mapping[str, Any] | None = None,
+        priority: str | int | None = None,
+        time_limit: timedelta | None = None,
+        immediate: bool = False,
+        request_id: str | None = None,
+    ) -> RetryJobResponse:
+        """Submits a new job from one that failed, timed out or was cancelled. Finished stages that read nothing changed
+        are taken over, unless `restart`. `parameters` are merged over the original ones; `immediate` puts it before
+        everything of its priority. Safe against a broken connection. Raises RunNotRetryable, InvalidField."""
+        changed = dict(parameters or {})
+        if restart:
+            changed["retryFailedRecords"] = True  # how the documented request says that every stage runs again
+        if (limit := arguments.minutes(time_limit)) is not None:
+            changed["timeoutMinutes"] = limit
+        request = RetryJobRequest(
+            modify_parameters=bool(changed),
+            updated_parameters=arguments.struct(changed, "updatedParameters") if changed else None,
+            immediate_execution=immediate,
+            request_id=request_id or arguments.new_request_id(),
+            **arguments.given(
+                retry_reason=reason,
+                priority=arguments.number_of(common_pb2.Priority.DESCRIPTOR, priority, "priority"),
+            ),
+        )
+        request.MergeFrom(self._scoped(RetryJobRequest))
+        return await self._caller.call(self._caller.stub(JobServiceStub).RetryJob, request)
 
 
 class JobCalls:

@@ -25,6 +25,9 @@ from lodestream.v1.operation_pb2 import (
     ListOperationsRequest,
     ListOperationsResponse,
     OperationSummary,
+    RetryMode,
+    RetryOperationRequest,
+    RetryOperationResponse,
     StartOperationRequest,
     StartOperationResponse,
     WatchOperationRequest,
@@ -70,6 +73,33 @@ class OperationHandle(RunHandle[GetOperationResponse, GetOperationResultsRespons
         request.MergeFrom(self._scoped(CancelOperationRequest, "operation_id"))
         request.MergeFrom(CancelOperationRequest(**arguments.given(reason=reason)))
         return await self._caller.call(self._caller.stub(OperationServiceStub).CancelOperation, request)
+
+    async def retry(
+        self,
+        reason: str = "",
+        *,
+        restart: bool = False,
+        parameters: Mapping[str, Any] | None = None,
+        time_limit: timedelta | None = None,
+        retries: RetryPolicy | None = None,
+        keep_original: bool = True,
+        request_id: str | None = None,
+    ) -> RetryOperationResponse:
+        """Starts a new operation from one that failed, timed out or was cancelled: at the first phase that is not
+        finished or reads a changed parameter, or at the first of all with `restart`. `parameters` are merged over the
+        original ones. Safe against a broken connection. Raises RunNotRetryable, InvalidField."""
+        request = RetryOperationRequest(
+            retry_mode=RetryMode.RETRY_MODE_RESTART if restart else RetryMode.RETRY_MODE_RESUME,
+            modify_parameters=bool(parameters),
+            updated_parameters=arguments.struct(parameters, "updatedParameters") if parameters else None,
+            retry_policy=retries,
+            new_timeout=arguments.duration(time_limit),
+            preserve_original_results=keep_original,
+            request_id=request_id or arguments.new_request_id(),
+            **arguments.given(retry_reason=reason),
+        )
+        request.MergeFrom(self._scoped(RetryOperationRequest, "operation_id"))
+        return await self._caller.call(self._caller.stub(OperationServiceStub).RetryOperation, request)
 
 
 class OperationCalls:

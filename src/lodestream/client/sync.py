@@ -14,19 +14,21 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
+from lodestream.client.batches import BatchHandle
 from lodestream.client.blocking import LoopThread, SyncListing, SyncWatch, Twin, awaited, blocking, listing, watching
 from lodestream.client.client import Client
 from lodestream.client.jobs import JobHandle
 from lodestream.client.operations import OperationHandle
 from lodestream.client.patience import DEFAULT_PATIENCE, Patience
 from lodestream.client.settings import Settings
+from lodestream.v1.batch_pb2 import SubmitBatchResponse
 from lodestream.v1.job_pb2 import SubmitJobResponse
 from lodestream.v1.operation_pb2 import StartOperationResponse
 
 P = ParamSpec("P")
 StubT = TypeVar("StubT")
 
-__all__ = ["SyncClient", "SyncJobHandle", "SyncListing", "SyncOperationHandle", "SyncWatch"]
+__all__ = ["SyncBatchHandle", "SyncClient", "SyncJobHandle", "SyncListing", "SyncOperationHandle", "SyncWatch"]
 
 
 class SyncJobHandle:
@@ -50,6 +52,7 @@ class SyncJobHandle:
     wait = blocking(JobHandle.wait)
     results = blocking(JobHandle.results)
     cancel = blocking(JobHandle.cancel)
+    retry = blocking(JobHandle.retry)
     logs = blocking(JobHandle.logs)
     watch_logs = watching(JobHandle.watch_logs)
     progress = blocking(JobHandle.progress)
@@ -81,6 +84,7 @@ class SyncOperationHandle:
     wait = blocking(OperationHandle.wait)
     results = blocking(OperationHandle.results)
     cancel = blocking(OperationHandle.cancel)
+    retry = blocking(OperationHandle.retry)
     logs = blocking(OperationHandle.logs)
     watch_logs = watching(OperationHandle.watch_logs)
     progress = blocking(OperationHandle.progress)
@@ -89,6 +93,26 @@ class SyncOperationHandle:
     watch_timeline = watching(OperationHandle.watch_timeline)
     artifacts = blocking(OperationHandle.artifacts)
     download = blocking(OperationHandle.download)
+
+
+class SyncBatchHandle:
+    """One batch, by its id; see `BatchHandle`."""
+
+    def __init__(self, loop: LoopThread, twin: BatchHandle) -> None:
+        self._loop, self._twin, self.id = loop, twin, twin.id
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.id!r})"
+
+    @property
+    def submitted(self) -> SubmitBatchResponse | None:
+        """The server's answer where this client submitted it."""
+        return self._twin.submitted
+
+    get = blocking(BatchHandle.get)
+    watch = watching(BatchHandle.watch)
+    wait = blocking(BatchHandle.wait)
+    cancel = blocking(BatchHandle.cancel)
 
 
 def _job(method: Callable[Concatenate[Any, P], Awaitable[JobHandle]]) -> Callable[Concatenate[Any, P], SyncJobHandle]:
@@ -109,6 +133,18 @@ def _operation(
     @functools.wraps(method)
     def call(self: Twin, /, *args: P.args, **options: P.kwargs) -> SyncOperationHandle:
         return SyncOperationHandle(self._loop, self._loop.run(awaited(method(self._twin, *args, **options))))
+
+    return call
+
+
+def _batch(
+    method: Callable[Concatenate[Any, P], Awaitable[BatchHandle]],
+) -> Callable[Concatenate[Any, P], SyncBatchHandle]:
+    """The same for a batch."""
+
+    @functools.wraps(method)
+    def call(self: Twin, /, *args: P.args, **options: P.kwargs) -> SyncBatchHandle:
+        return SyncBatchHandle(self._loop, self._loop.run(awaited(method(self._twin, *args, **options))))
 
     return call
 
@@ -171,6 +207,10 @@ class SyncClient:
         """The handle of an operation. Asks nothing."""
         return SyncOperationHandle(self._loop, self._twin.operation(operation_id))
 
+    def batch(self, batch_id: str) -> SyncBatchHandle:
+        """The handle of a batch. Asks nothing."""
+        return SyncBatchHandle(self._loop, self._twin.batch(batch_id))
+
     def find(self, run_id: str) -> SyncJobHandle | SyncOperationHandle:
         """The handle of a run whose kind is not known. Raises RunNotFound when it is neither."""
         found = self._loop.run(self._twin.find(run_id))
@@ -184,6 +224,13 @@ class SyncClient:
     jobs = listing(Client.jobs)
     start_operation = _operation(Client.start_operation)
     operations = listing(Client.operations)
+    submit_batch = _batch(Client.submit_batch)
+    queue = blocking(Client.queue)
+    pause_queue = blocking(Client.pause_queue)
+    resume_queue = blocking(Client.resume_queue)
+    purge_queue = blocking(Client.purge_queue)
+    reprioritize = blocking(Client.reprioritize)
+    explain = blocking(Client.explain)
     create_key = blocking(Client.create_key)
     keys = blocking(Client.keys)
     revoke_key = blocking(Client.revoke_key)

@@ -9,6 +9,7 @@ import pytest
 from lodestream_server.runs.bodies import Logged
 from lodestream_server.services.watching import LARGEST_FRAME
 from lodestream_server.store.appending import Fact
+from lodestream_server.store.reading import Scope
 
 from lodestream.v1 import common_pb2, job_pb2, queue_pb2
 from lodestream.v1.job_pb2_grpc import JobServiceStub
@@ -44,11 +45,14 @@ class Watched:
 
     async def at_work(self):
         """Waits until the job waits for its gate."""
-        stream = self.frames(replay=True)
-        async for frame in stream:
-            if any(event.phase_started.phase == "Wait" for event in frame.events.events):
-                stream.cancel()
-                return self
+        token = ""
+        while True:  # a stream may end of age before
+            stream = self.frames(token, replay=True)
+            async for frame in stream:
+                token = frame.resume_token
+                if any(event.phase_started.phase == "Wait" for event in frame.events.events):
+                    stream.cancel()
+                    return self
 
     async def log_lines(self, count, text="x"):
         """Appends lines to the job's log, as its worker would."""
@@ -209,6 +213,27 @@ async def test_the_queue_is_watched_as_it_moves(tmp_path, gate):
         while lengths[-1] != 0:
             lengths.append(len((await stream.read()).snapshot.queued_jobs))
         stream.cancel()
+
+
+async def test_the_queue_shows_a_pause_at_once_and_its_end(tmp_path):
+    """Nothing else happens: only the pause and the resumption wake the watcher, and one who comes back sees it too."""
+    async with running_server(tmp_path / "data", catalogue=CATALOGUE, seats=1, bookmark_s=15.0) as server:
+        request = queue_pb2.WatchQueueRequest(request=queue_pb2.GetQueueRequest(**SCOPE))
+        stub: Any = QueueServiceStub(server.channel)
+        stream = stub.WatchQueue(request, metadata=server.metadata)
+        first = await stream.read()
+        assert first.snapshot.queue_status == queue_pb2.QUEUE_STATUS_ACTIVE
+        scope = Scope(SCOPE["tenant_id"], SCOPE["project_id"])
+        await server.engine.desk.pause(Scope(SCOPE["tenant_id"], "other"))
+        await server.engine.desk.pause(scope)
+        assert (await stream.read()).snapshot.queue_status == queue_pb2.QUEUE_STATUS_PAUSED
+        request.resume_token = first.resume_token
+        again = stub.WatchQueue(request, metadata=server.metadata)
+        assert (await again.read()).snapshot.queue_status == queue_pb2.QUEUE_STATUS_PAUSED
+        await server.engine.desk.resume(scope)
+        for each in (stream, again):
+            assert (await each.read()).snapshot.queue_status == queue_pb2.QUEUE_STATUS_ACTIVE
+            each.cancel()
 
 
 async def test_a_dropped_watcher_leaves_nothing_behind(tmp_path, gate):

@@ -34,6 +34,17 @@ def test_a_token_is_good_for_its_own_stream_alone(elsewhere, fault):
     assert HERE.read(elsewhere.token(7)) == fault
 
 
+def test_a_guid_in_capitals_names_the_same_stream():
+    """Tenants and projects are compared without case; ids of runs are not."""
+    written, spoken = "3f0c7d5e-2b1a-4c3d-9e8f-0a1b2c3d4e5f", "3F0C7D5E-2B1A-4C3D-9E8F-0A1B2C3D4E5F"
+    lower = job_pb2.GetJobRequest(tenant_id=written, project_id=written, job_id="a")
+    upper = job_pb2.GetJobRequest(tenant_id=spoken, project_id=spoken, job_id="a")
+    assert Stream.of("store", "M", upper).read(Stream.of("store", "M", lower).token(7)) == 7
+    assert upper.tenant_id == spoken
+    upper.job_id = "A"
+    assert Stream.of("store", "M", upper).read(Stream.of("store", "M", lower).token(7)) == "OTHER_REQUEST"
+
+
 @given(st.data())
 def test_a_mangled_token_is_malformed(data):
     """Whatever character changed, and wherever it was cut."""

@@ -1,5 +1,6 @@
 """Steers the queue: pause, resume, purge, reprioritise, explain. What it changes is durable before it counts."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -28,6 +29,8 @@ class QueueDesk:
         self._canceller = canceller
         self._clock = clock
         self._pauses: dict[Scope, Pause] = {}
+        #: Set once a queue was paused or resumed; then another one takes its place.
+        self.turned = asyncio.Event()
 
     async def open(self) -> None:
         """Takes up pauses that a server before this one was told of; before any run gets a seat."""
@@ -71,6 +74,7 @@ class QueueDesk:
         self._pauses.pop(scope, None)
         self._dispatcher.paused.discard(scope)
         self._dispatcher.wake()
+        self._turn()
 
     async def purge(self, scope: Scope, order: CancelOrder, priority: Priority | None = None) -> int:
         """Cancels what waits in the project's queue, of one priority or all; how many were cancelled."""
@@ -117,6 +121,11 @@ class QueueDesk:
     def _note(self, pause: Pause) -> None:
         self._pauses[pause.scope] = pause
         self._dispatcher.paused.add(pause.scope)
+        self._turn()
+
+    def _turn(self) -> None:
+        turned, self.turned = self.turned, asyncio.Event()
+        turned.set()
 
     def _queued(self, scope: Scope, priority: Priority | None = None) -> Sequence[str]:
         return [

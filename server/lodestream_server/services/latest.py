@@ -26,8 +26,8 @@ class View:
     """What a stream keeps showing.
 
     `newest` is the number of the newest event there is; `batches` tells what comes after such a number, `number` an
-    event's; `matters` whether a batch changes the picture; `show` makes the picture, and `over` says, after it, how the
-    stream ends (None: it goes on). Frames are `least_s` apart.
+    event's; `matters` whether a batch, which may be empty, changes the picture; `show` makes the picture, and `over`
+    says, after it, how the stream ends (None: it goes on). Frames are `least_s` apart.
     """
 
     frame: Callable[..., Message]
@@ -38,6 +38,8 @@ class View:
     show: Callable[[], Awaitable[Message]]
     over: Callable[[], Awaitable[common_pb2.Done | None]]
     least_s: float = 1.0
+    #: Whether the picture may change without an event: a reader who comes back then always gets it.
+    moves_by_itself: bool = False
 
 
 async def latest(
@@ -67,7 +69,7 @@ async def _frames(
         yield view.frame(resume_token=stream.token(0), reset=common_pb2.Reset(reason=seen, message=FAULTS[seen]))
         seen = 0
     done = await view.over() if seen else None
-    if seen != newest or not seen:
+    if seen != newest or not seen or view.moves_by_itself:
         yield view.frame(resume_token=stream.token(newest), snapshot=await view.show())
         done = await view.over()
     spoke, cursor = now(), newest
@@ -76,7 +78,7 @@ async def _frames(
         async with aclosing(cast(AsyncGenerator[tuple[Event, ...], Any], waits)) as batches:
             async for batch in batches:
                 cursor = view.number(batch[-1]) if batch else cursor
-                if batch and await view.matters(batch):
+                if await view.matters(batch):
                     await asyncio.sleep(max(0.0, spoke + view.least_s - now()))
                     # What ends the stream is looked for first: the picture then shows at least as much.
                     done = await view.over()

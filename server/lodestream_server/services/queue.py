@@ -1,7 +1,9 @@
 """QueueService: what waits in a project's queue, next first, and what the machine can do; see `queue_steering` too."""
 
-from collections.abc import AsyncIterator, Sequence
-from typing import Any, Final
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
+from typing import Any, Final, cast
 
 from lodestream.v1 import common_pb2, queue_pb2, queue_pb2_grpc
 from lodestream_server.engine.engine import Engine
@@ -54,12 +56,19 @@ class QueueService(QueueSteering, queue_pb2_grpc.QueueServiceServicer):
         """The queue, live."""
         here, wanted = call.current(), request.request
 
+        told = self._engine.desk.paused(here.scope)
+
         async def newest() -> int:
             return self._engine.position
 
         async def matters(batch: Sequence[Event]) -> bool:
             # Runs of other projects move this one's places too.
-            return any(event.kind in _MOVES for event in batch)
+            return told != self._engine.desk.paused(here.scope) or any(event.kind in _MOVES for event in batch)
+
+        async def show() -> queue_pb2.GetQueueResponse:
+            nonlocal told
+            told = self._engine.desk.paused(here.scope)
+            return await self._shown(here.scope, wanted)
 
         async def over() -> common_pb2.Done | None:
             return None
@@ -67,15 +76,38 @@ class QueueService(QueueSteering, queue_pb2_grpc.QueueServiceServicer):
         view = View(
             frame=queue_pb2.WatchQueueResponse,
             newest=newest,
-            batches=lambda after, idle_s: self._engine.store_batches(after, idle_s=idle_s),
+            batches=self._moves,
             number=lambda event: event.position,
             matters=matters,
-            show=lambda: self._shown(here.scope, wanted),
+            show=show,
             over=over,
+            moves_by_itself=True,
         )
         stream = Stream.of(self._engine.store_id, here.method, wanted)
         async for frame in latest(view, stream, self._streams, self._pace, request.resume_token):
             yield frame
+
+    async def _moves(self, after: int, idle_s: float) -> AsyncIterator[tuple[Event, ...]]:
+        """What happens to runs, and () when a queue is paused or resumed."""
+        turn = asyncio.ensure_future(self._engine.desk.turned.wait())
+        yield ()  # for what was turned before this looked
+        events = self._engine.store_batches(after, idle_s=idle_s)
+        async with aclosing(cast(AsyncGenerator[tuple[Event, ...], Any], events)) as batches:
+            coming = asyncio.ensure_future(anext(batches))
+            try:
+                while True:
+                    await asyncio.wait((coming, turn), return_when=asyncio.FIRST_COMPLETED)
+                    if turn.done():
+                        turn = asyncio.ensure_future(self._engine.desk.turned.wait())
+                        yield ()
+                    else:
+                        batch = coming.result()
+                        coming = asyncio.ensure_future(anext(batches))
+                        yield batch
+            finally:
+                turn.cancel()
+                coming.cancel()
+                await asyncio.gather(turn, coming, return_exceptions=True)
 
     async def _shown(self, scope: Scope, request: queue_pb2.GetQueueRequest) -> queue_pb2.GetQueueResponse:
         now, busy, seats = self._engine.clock.now(), len(self._engine.at_work()), self._engine.seats

@@ -15,6 +15,7 @@ from google.protobuf.message import Message
 _LAYOUT: Final = struct.Struct(">B8s8sQ")
 _CHECK: Final = 4
 _VERSION: Final = 1
+_GUIDS: Final = frozenset({"tenant_id", "project_id"})
 
 Fault = Literal["MALFORMED", "OTHER_STORE", "OTHER_REQUEST", "BEYOND_LOG", "EXPIRED"]
 FAULTS: Final[dict[Fault, str]] = {
@@ -36,7 +37,7 @@ class Stream:
     @classmethod
     def of(cls, store_id: str, method: str, request: Message) -> "Stream":
         """The stream of a request; `request` is the Get request inside, defaults applied."""
-        said = method.encode() + b"\0" + request.SerializeToString(deterministic=True)
+        said = method.encode() + b"\0" + _in_one_spelling(request).SerializeToString(deterministic=True)
         return cls(_digest(store_id.encode()), _digest(said))
 
     def token(self, cursor: int) -> str:
@@ -59,6 +60,16 @@ class Stream:
         if store != self.store:
             return "OTHER_STORE"
         return "OTHER_REQUEST" if mark != self.mark else cast(int, cursor)
+
+
+def _in_one_spelling(request: Message) -> Message:
+    """The request with its GUIDs in lower case: however they were written, they name the same project."""
+    same = type(request)()
+    same.CopyFrom(request)
+    for name in _GUIDS.intersection(same.DESCRIPTOR.fields_by_name):
+        if same.HasField(name):
+            setattr(same, name, getattr(same, name).lower())
+    return same
 
 
 def _digest(data: bytes) -> bytes:

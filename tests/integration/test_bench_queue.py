@@ -1,6 +1,7 @@
 """The measurement of the queue measures what it says, also where its anchors cannot be had."""
 
 import json
+
 from tools.bench import queue
 from tools.bench._queue_anchors import Missing
 

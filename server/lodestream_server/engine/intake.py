@@ -22,7 +22,7 @@ LARGEST_PARAMETERS = 64 * 1024
 
 def check(new: NewRun, spec: WorkloadSpec) -> None:
     """Raises InvalidField with every field at fault."""
-    found = violations(spec.parameters, new.parameters)
+    found = [*violations(spec.parameters, new.parameters), *(spec.check(new.parameters) if spec.check else [])]
     if new.dependencies:  # what they leave is the dataset
         found = [one for one in found if one != Violation("parameters.datasetId", "is required")]
     if new.timeout_s is not None and new.timeout_s <= 0:

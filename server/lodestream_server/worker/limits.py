@@ -27,7 +27,7 @@ def settle_in() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with contextlib.suppress(OSError):
         os.nice(_NICE)
-    _die_with_parent()
+    die_with_parent()
 
 
 def bound_memory(memory_bytes: int) -> None:
@@ -51,7 +51,8 @@ def end_group() -> None:
     os._exit(1)
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
+    """This process gets SIGKILL when the thread that started it ends; on Linux, nothing elsewhere."""
     # The pipe's end says the same, but not to a process that is stopped or holds the interpreter in a long native call.
     if sys.platform != "linux":
         return

@@ -4,8 +4,9 @@ parameters it knows.
 The engine looks types up here at submission; tests bring catalogues of their own. Imports no mining library.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from lodestream.errors import InvalidField, NotBuilt, Violation
 from lodestream_server.runs.states import RunKind
@@ -30,7 +31,8 @@ class PhaseSpec:
 
 @dataclass(frozen=True, slots=True)
 class WorkloadSpec:
-    """A type of work. No phases: documented, but not built yet. `needs_dataset`: `parameters.datasetId` is required."""
+    """A type of work. No phases: it cannot be done here, and `refusal` says why; without one it is documented, but not
+    built yet. `check` finds what `parameters` cannot say."""
 
     kind: RunKind
     type: str
@@ -39,6 +41,8 @@ class WorkloadSpec:
     cpu_units: float = 2.0
     #: 0: what one seat of the machine has.
     memory_bytes: int = 0
+    refusal: str = ""
+    check: Callable[[Mapping[str, Any]], list[Violation]] | None = None
 
     @property
     def preload(self) -> tuple[str, ...]:
@@ -52,6 +56,9 @@ class Catalogue:
     def __init__(self, workloads: Iterable[WorkloadSpec]) -> None:
         self._by_name = {(spec.kind, spec.type): spec for spec in workloads}
 
+    def __iter__(self) -> Iterator[WorkloadSpec]:
+        return iter(self._by_name.values())
+
     def find(self, kind: RunKind, type_: str) -> WorkloadSpec:
         """The workload of that type. Raises InvalidField for an unknown type, NotBuilt for one without phases."""
         spec = self._by_name.get((kind, type_))
@@ -59,7 +66,8 @@ class Catalogue:
             known = ", ".join(sorted(name for its_kind, name in self._by_name if its_kind is kind))
             raise InvalidField.of(Violation(f"{kind.value}_type", f"must be one of {known}"))
         if not spec.phases:
-            raise NotBuilt(f"{kind.value.capitalize()} type {type_} is documented, but not built yet.")
+            kinds = f"{kind.value.capitalize()} type {type_}"
+            raise NotBuilt(spec.refusal or f"{kinds} is documented, but not built yet.")
         return spec
 
     def preload(self) -> tuple[str, ...]:

@@ -47,7 +47,7 @@ def cycle_times(results: Json, wording: Wording = ENGLISH) -> str | None:
     if not bars:
         return None
     end = bars["barSeconds"] * len(bars["cases"])
-    size, unit = next(((size, unit) for bound, size, unit in _UNITS if end >= bound), (1, "second"))
+    size, unit = axis_unit(end)
     width = bars["barSeconds"] / size
     rows = [{"low": i * width, "high": (i + 1) * width, "cases": n} for i, n in enumerate(bars["cases"])]
     marks = [
@@ -94,8 +94,13 @@ def cycle_times(results: Json, wording: Wording = ENGLISH) -> str | None:
     return _svg({"layer": layers, "width": _WIDTH, "height": _HEIGHT}, wording)
 
 
-def over_time(hours: pl.DataFrame, wording: Wording = ENGLISH) -> str:
-    """Cases started and finished over time, per day, week or month."""
+def axis_unit(seconds: float) -> tuple[int, str]:
+    """Seconds per unit, and the unit, of an axis of this length."""
+    return next(((size, unit) for bound, size, unit in _UNITS if seconds >= bound), (1, "second"))
+
+
+def cases_over_time(hours: pl.DataFrame) -> tuple[str, str, pl.DataFrame]:
+    """The grain as polars names it and as a word (day, week, month, year), and day, started, finished for each."""
     days = by_day(hours)
     first, last = _span(days)
     every, name = _grain((last - first).days + 1)
@@ -107,6 +112,12 @@ def over_time(hours: pl.DataFrame, wording: Wording = ENGLISH) -> str:
         .upsample("day", every=every)
         .with_columns(pl.col("started", "finished").fill_null(0))
     )
+    return every, name, counts
+
+
+def over_time(hours: pl.DataFrame, wording: Wording = ENGLISH) -> str:
+    """Cases started and finished over time, per day, week or month."""
+    every, name, counts = cases_over_time(hours)
     rows = [
         {"day": f"{day:%Y-%m-%d}T00:00:00Z", "cases": n, "kind": kind}
         for day, started, finished in counts.iter_rows()

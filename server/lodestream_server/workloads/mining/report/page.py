@@ -99,7 +99,7 @@ def _context(story: Story) -> dict[str, Any]:
         "period": _period(tables["hours"]),
         "variants": _variants(tables["variants"].head(VARIANTS), tables["activities"]),
         "variants_total": tables["variants"].height,
-        "activities": _activities(tables).head(ACTIVITIES).to_dicts(),
+        "activities": activity_rows(tables).head(ACTIVITIES).to_dicts(),
         "activities_total": tables["nodes"].height,
         "steps": story.performance["bottleneckSteps"][:STEPS],
         "resources": tables["resources"].head(RESOURCES).to_dicts() if "resources" in tables else [],
@@ -123,7 +123,7 @@ def _bar(share: float, most: float) -> float:
     return round(100 * share / most, 1) if most else 0.0
 
 
-def _activities(tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+def activity_rows(tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     """Instances, cases, waiting before and work of each activity, the most frequent first."""
     nodes = tables["nodes"]
     service = [pl.col("medianSeconds").alias("workMedian")] if "medianSeconds" in nodes.columns else []

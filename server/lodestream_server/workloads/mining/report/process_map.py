@@ -42,31 +42,46 @@ class _Node:
     box: Box
 
 
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """The graph without anything around it: markup whose x runs from `left` to `right` and whose y from 0 to `height`,
+    and where along x the boxes lie."""
+
+    markup: str
+    left: float
+    right: float
+    height: float
+    boxes: tuple[tuple[float, float], ...]
+
+
 def draw(
     content: MapContent, caption: Caption | None, wording: Wording = ENGLISH, direction: Direction = "topbottom"
 ) -> str:
     """The SVG document, without an XML declaration so that it can also stand inside an HTML page. No caption: the place
     where it stands has a title of its own."""
+    graph = draw_graph(content, wording, direction)
+    width = max(_LEAST_WIDTH, graph.right - graph.left + 2 * MARGIN)
+    top = HEADER if caption else 0.0
+    height = top + graph.height + LEGEND + 2 * MARGIN
+    shift = (width - (graph.right - graph.left)) / 2 - graph.left
+    body = [
+        tag("rect", width=width, height=height, fill=shapes.PAPER),
+        header(caption, width) if caption else "",
+        tag("g", graph.markup, transform=f"translate({shift:.1f} {top + MARGIN:.1f})"),
+        legend(content, top + graph.height + 2 * MARGIN, width, wording),
+    ]
+    return document("".join(body), width, height, content, caption, wording)
+
+
+def draw_graph(content: MapContent, wording: Wording, direction: Direction) -> Drawn:
+    """Boxes, arrows, labels and markers."""
     nodes = [_node(activity, wording) for activity in content.activities]
     boxes = [*(node.box for node in nodes), *_marker_boxes()]
     drawn = layout(boxes, [_link(step, len(nodes), content, wording) for step in content.steps], direction)
     centres = _label_centres(content, boxes, drawn, wording)
     left, right = _sides(content, drawn, centres, wording)
-    width = max(_LEAST_WIDTH, right - left + 2 * MARGIN)
-    top = HEADER if caption else 0.0
-    height = top + drawn.height + LEGEND + 2 * MARGIN
-    shift = (width - (right - left)) / 2 - left
-    body = [
-        tag("rect", width=width, height=height, fill=shapes.PAPER),
-        header(caption, width) if caption else "",
-        tag(
-            "g",
-            _graph(content, nodes, drawn, centres, wording),
-            transform=f"translate({shift:.1f} {top + MARGIN:.1f})",
-        ),
-        legend(content, top + drawn.height + 2 * MARGIN, width, wording),
-    ]
-    return document("".join(body), width, height, content, caption, wording)
+    spans = tuple((x - box.width / 2, x + box.width / 2) for box, (x, _) in zip(boxes, drawn.centres, strict=True))
+    return Drawn(_graph(content, nodes, drawn, centres, wording), left, right, drawn.height, spans)
 
 
 def _marker_boxes() -> list[Box]:

@@ -12,6 +12,9 @@ import polars as pl
 #: A static page shows about this many boxes before nobody reads it any more.
 MOST_ACTIVITIES = 60
 
+#: A map of fewer activities has room for one way in and out only.
+_ROOMY = 20
+
 #: Steps shown beyond the connecting ones: until this share of all steps is covered …
 COVERED = 0.92
 #: … and never more than this many per activity (plus the few that a small process may have).
@@ -74,7 +77,7 @@ def select(nodes: pl.DataFrame, flow: pl.DataFrame, waiting: pl.DataFrame, most:
     waiting (the largest share first)."""
     worst = waiting.filter((pl.col("share") >= MARKED_SHARE) & (pl.col("totalSeconds") > 0)).head(MARKED)
     named = set(worst["activity"].to_list())
-    shown = _shown(nodes, most)
+    shown = _shown(nodes, most, named)
     shares = dict(waiting.select("activity", "share").iter_rows())
     activities = tuple(_activity(row, shares, named) for row in shown.iter_rows(named=True))
     index = {activity.name: i for i, activity in enumerate(activities)}
@@ -88,12 +91,15 @@ def select(nodes: pl.DataFrame, flow: pl.DataFrame, waiting: pl.DataFrame, most:
     return MapContent(activities, tuple(chosen), nodes.height, flow.height, covered)
 
 
-def _shown(nodes: pl.DataFrame, most: int) -> pl.DataFrame:
-    """The most frequent activities; of those with which cases most often begin and end, three each are always there."""
+def _shown(nodes: pl.DataFrame, most: int, named: set[str]) -> pl.DataFrame:
+    """The most frequent activities; bottlenecks are always there, and of those with which cases most often begin and
+    end three each (one each on a small map)."""
     if nodes.height <= most:
         return nodes
-    ends = [nodes.filter(pl.col(column) > 0).top_k(3, by=column) for column in ("starts", "ends")]
-    chosen = pl.concat([*ends, nodes.head(most)]).unique("activity", maintain_order=True).head(most)
+    edge = 3 if most >= _ROOMY else 1
+    ends = [nodes.filter(pl.col(column) > 0).top_k(edge, by=column) for column in ("starts", "ends")]
+    slow = nodes.filter(pl.col("activity").is_in(list(named)))
+    chosen = pl.concat([*ends, slow, nodes.head(most)]).unique("activity", maintain_order=True).head(most)
     return chosen.sort("instances", "activity", descending=[True, False])
 
 

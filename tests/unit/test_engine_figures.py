@@ -31,17 +31,6 @@ def test_spans_are_shown_in_whole_seconds_or_minutes(exact, shown):
     assert rounded(exact) == shown
 
 
-def test_an_estimate_comes_from_runs_of_the_same_size():
-    """Three of a similar size count alone; the tenth to the ninetieth percentile of them."""
-    similar = [Past(100, 10.0), Past(110, 20.0), Past(90, 30.0)]
-    assert duration([*similar, Past(10_000, 999.0)], 100) == Range(12.0, 28.0)
-
-
-def test_other_sizes_count_in_proportion():
-    """Ten times the data, ten times the time, until there is something better to go by."""
-    assert duration([Past(100, 3.0)], 1000) == Range(30.0, 30.0)
-
-
 def test_without_history_there_is_no_estimate():
     """And no cost; nor without prices."""
     assert duration([], 100) is None

@@ -76,8 +76,10 @@ class _Analysing:
             "events": subject.events,
         }
         side = self._measured(subject, discover="variants" in self.looks or "comparison" in self.looks)
-        period = period_of(int(side.cases["begin"][0]), int(side.cases["begin"][-1]))
-        self._performance(side)
+        begins = side.cases["begin"]
+        edge = len(begins) // 50  # a few stragglers must not make the periods coarse
+        period = period_of(int(begins[edge]), int(begins[-1 - edge]))
+        self._performance(side, period)
         if "bottleneck" in self.looks:
             self._bottlenecks(side, period)
         if "variants" in self.looks:
@@ -141,7 +143,7 @@ class _Analysing:
         nested = [column for column, kind in rows.schema.items() if kind.is_nested()]
         rows.drop(nested).write_csv(self.phase.out / f"{name}.csv")
 
-    def _performance(self, side: comparing.Side) -> None:
+    def _performance(self, side: comparing.Side, period: Period) -> None:
         done, metrics = side.performance.results, metrics_of(self.phase.parameters)
         (self.phase.out / "performance.json").write_text(json.dumps(done, default=str), "utf-8")
         self.results["cycleTimes"] = {key: value for key, value in done["cycleTimes"].items() if key != "distribution"}
@@ -153,7 +155,7 @@ class _Analysing:
             self._csv("slowest-cases", slow)
             found["cycleTime"] = {
                 **done["cycleTimes"],
-                "overTime": cases.over_time(side.cases),
+                "overTime": cases.over_time(side.cases, period),
                 "slowestCases": listed(slow, cases.SLOWEST),
             }
         if "waiting_time" in metrics:

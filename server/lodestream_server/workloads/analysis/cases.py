@@ -51,9 +51,8 @@ def table(part: Part, log: ValidatedLog) -> pl.DataFrame:
     return rows.select("case_id", "begin", "duration", "events").sort("begin", "case_id")
 
 
-def over_time(rows: pl.DataFrame) -> Json:
+def over_time(rows: pl.DataFrame, period: Period) -> Json:
     """period (day, week, month, year) and rows of it by the begin of cases: from (date), cases, median and p90."""
-    period = period_of(int(rows["begin"][0]), int(rows["begin"][-1]))
     value = pl.col("duration")
     grouped = (
         rows.group_by(start=period.of(pl.col("begin")))

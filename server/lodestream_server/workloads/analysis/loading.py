@@ -9,13 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from lodestream_server.workloads.analysis.part import Part
+from lodestream_server.workloads.analysis.selected import SECOND
 from lodestream_server.workloads.analysis.wishes import against, analysis_type
 from lodestream_server.workloads.enrichment.faults import fault
 from lodestream_server.workloads.mining.loading import start
 from lodestream_server.workloads.phase import DatasetFile, Json, Phase
-
-#: Where the second dataset goes, inside the phase's folder.
-SECOND = "second"
 
 
 @dataclass(frozen=True, slots=True)

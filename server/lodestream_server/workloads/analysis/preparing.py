@@ -12,8 +12,7 @@ import polars as pl
 
 from lodestream_server.workloads.analysis import quality_checks
 from lodestream_server.workloads.analysis.filters import Filter, bound, filters_of
-from lodestream_server.workloads.analysis.loading import SECOND
-from lodestream_server.workloads.analysis.selected import LOADING, REFERENCE, SUBJECT, opened
+from lodestream_server.workloads.analysis.selected import LOADING, REFERENCE, SECOND, SUBJECT, opened
 from lodestream_server.workloads.analysis.wishes import Against, against, analysis_type
 from lodestream_server.workloads.mining import spoken
 from lodestream_server.workloads.mining.disk import writing
@@ -52,8 +51,9 @@ class _Kept:
 
 
 def prepare(phase: Phase) -> Json:
-    """Results: qualityChecks [{check, finding, count, of, share, meaning}], selections [{key, name, copied, events,
-    cases, eventsLeftOut, casesLeftOut, filters, period}], casesInBoth where two selections of one log share cases.
+    """Results: qualityChecks [{check, finding, count, of, share, meaning}], selections [{key, name, copied,
+    ofSecondDataset, events, cases, eventsLeftOut, casesLeftOut, filters, period, timeRange}], casesInBoth where two
+    selections of one log share cases.
 
     Raises BadInput for filters that cannot be used and for a selection without cases.
     """
@@ -230,6 +230,7 @@ def _side(wish: _Wish, chosen: LogSummary, whole: LogSummary, copied: bool) -> J
         "key": wish.key,
         "name": wish.name,
         "copied": copied,
+        "ofSecondDataset": wish.folder.name == SECOND,
         "events": chosen.events,
         "cases": chosen.cases,
         "eventsLeftOut": whole.events - chosen.events,

@@ -61,8 +61,8 @@ class Checks:
         spellings = self._spellings()
         rare = sum(1 for count in self.activities.values() if count == 1)
         empty = sum(count for name, count in self.activities.items() if name.strip().lower() in _EMPTY)
-        faults = {error["type"]: error["count"] for error in loading.get("validationErrors", [])}
-        broken = sum(count for name, count in faults.items() if "imestamp" in name)
+        faults = loading.get("validationErrors", [])
+        broken = sum(error["count"] for error in faults if "Timestamp" in error["type"])
         times, doubles, names = CHECKS
         records = int(loading["recordsLoaded"])
         rows = [

@@ -11,6 +11,8 @@ from lodestream_server.workloads.mining.validated import ValidatedLog, open_log
 from lodestream_server.workloads.phase import Finished, Phase
 
 SUBJECT, REFERENCE = "subject", "reference"
+#: The folder, inside the loading phase's, of the dataset that the run's own is compared with.
+SECOND = "second"
 LOADING, PREPARATION = "Data Loading", "Data Preparation"
 
 
@@ -53,8 +55,10 @@ def selections(phase: Phase) -> list[Selected]:
     loading, prepared = phase.before(LOADING), phase.before(PREPARATION)
     found = []
     for side in prepared.results["selections"]:
-        folder = prepared.folder / side["key"] if side["copied"] else loading.folder
+        other = side["ofSecondDataset"]
+        loaded = loading.folder / SECOND if other else loading.folder
+        folder = prepared.folder / side["key"] if side["copied"] else loaded
         summary = LogSummary.load(folder)
-        behind = Finished(LOADING, loading.results, folder)
+        behind = Finished(LOADING, loading.results["second"] if other else loading.results, folder)
         found.append(Selected(side["key"], side["name"], behind, summary.events, summary.cases))
     return found

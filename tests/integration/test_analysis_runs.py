@@ -1,0 +1,61 @@
+"""Analysis through the whole real server: every type on the loan log, and what is refused at the door."""
+
+import pytest
+
+from lodestream import wire
+from lodestream.errors import InvalidField
+from lodestream.samples.loan_applications import BOTTLENECK, write_log
+from lodestream.v1 import common_pb2
+from tests.contract.doors import GrpcDoor
+from tests.contract.kinds import JOBS
+from tests.contract.world import World
+from tests.support.server import PROJECT, TENANT, running_server
+
+ANALYSIS = common_pb2.JOB_TYPE_ANALYSIS
+#: Type -> a table that it leaves.
+TYPES = {
+    "comprehensive": "SegregationOfDuties",
+    "performance": "WaitingTimes",
+    "bottleneck": "Bottlenecks",
+    "variants": "ProcessVariants",
+    "resources": "HandoverOfWork",
+    "comparison": "Comparison",
+}
+
+
+async def test_every_type_of_analysis_runs_on_the_real_server(tmp_path):
+    """Its page first, its tables beside it, and the counts of the generator."""
+    truth = write_log(tmp_path / "loans.csv", 300)
+    pairs = [["Check Completeness", "Make Offer"]]
+    async with running_server(tmp_path / "data") as server:
+        client = World(GrpcDoor(server.channel, server.token), TENANT, PROJECT, tmp_path)
+        uploaded = await client.upload((tmp_path / "loans.csv").read_bytes(), file_name="loans.csv")
+        for kind, table in TYPES.items():
+            given = {"datasetId": uploaded.dataset_id, "analysisType": kind, "segregationOfDuties": pairs}
+            run_id = await client.finished(JOBS, ANALYSIS, parameters=given)
+            results = await client.results(JOBS, run_id, format=common_pb2.RESULT_FORMAT_DETAILED)
+            assert results.success, results.error
+            assert wire.check(results) == []
+            assert results.results.primary_output.type == "AnalysisReport"
+            assert table in {output.type for output in results.results.additional_outputs}
+            assert results.summary.records_processed == truth.events
+            assert results.quality_metrics.data_validation.total_records == truth.rows
+            if kind in ("comprehensive", "bottleneck"):
+                assert BOTTLENECK in results.recommendations[0].recommendation
+
+
+async def test_wrong_words_are_refused_before_anything_runs(tmp_path):
+    """With the field and the allowed words."""
+    async with running_server(tmp_path / "data") as server:
+        client = World(GrpcDoor(server.channel, server.token), TENANT, PROJECT, tmp_path)
+        uploaded = await client.upload(b"case,activity,time\n1,A,2024-01-01\n", file_name="log.csv")
+        given = {
+            "datasetId": uploaded.dataset_id,
+            "analysisType": "speed",
+            "filters": [{"column": "a", "operator": "~"}],
+        }
+        with pytest.raises(InvalidField) as caught:
+            await client.start(JOBS, ANALYSIS, parameters=given)
+    named = {violation.field: violation.description for violation in caught.value.violations}
+    assert named.keys() == {"parameters.analysisType", "parameters.filters[0].operator"}
+    assert "bottleneck" in named["parameters.analysisType"]

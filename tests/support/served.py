@@ -53,7 +53,7 @@ class Served:
     options: Sequence[str] = ()
     #: Put before the command, such as `prlimit --fsize=…`.
     wrapper: Sequence[str] = ()
-    port: int = field(default_factory=lambda: _free_port())
+    port: int = field(default_factory=lambda: free_port())
     _process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -174,7 +174,8 @@ def _search_path() -> str:
     return os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody has at the moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

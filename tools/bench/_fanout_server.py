@@ -1,8 +1,9 @@
 """The servers of the fan-out bench: `python -m tools.bench._fanout_server ours|bare`.
 
 Both serve one run's WatchJob. Commands come as lines on stdin: `emit N` adds N events, one commit or one message at a
-time; `burst N` adds N at once. Each is answered with a line on stdout once it is done; the first line is the address
-and the token. The bare one is what a good programmer writes in an afternoon: a list, a condition, one event a message.
+time; `burst N K` adds N at once, whose text is K times as long. Each is answered with a line on stdout once it is done;
+the first line is the address and the token. The bare one is what a good programmer writes in an afternoon: a list, a
+condition, one event a message.
 """
 
 import asyncio
@@ -29,7 +30,8 @@ PROJECT = "22222222-2222-4222-8222-222222222222"
 RUN = "00000000-0000-7000-8000-000000000001"
 MESSAGE = "Measured waiting before 'Manager Approval' over 12,345 steps of 1,234 cases; the median is 2.5 days so far"
 
-Add = Callable[[int], Awaitable[None]]
+#: So many events, whose text is so many times as long.
+Add = Callable[[int, int], Awaitable[None]]
 
 
 class Bare(job_pb2_grpc.JobServiceServicer):
@@ -39,11 +41,15 @@ class Bare(job_pb2_grpc.JobServiceServicer):
         self._events: list[RunEvent] = []
         self._news = asyncio.Condition()
 
-    async def add(self, count: int) -> None:
+    async def add(self, count: int, times: int) -> None:
         """So many more events, at once."""
         first = len(self._events) + 1
         self._events += [
-            RunEvent(sequence=number, percentage=42, logged=LogEntry(message=MESSAGE, component="Bench", stage="Bench"))
+            RunEvent(
+                sequence=number,
+                percentage=42,
+                logged=LogEntry(message=MESSAGE * times, component="Bench", stage="Bench"),
+            )
             for number in range(first, first + count)
         ]
         async with self._news:
@@ -83,9 +89,9 @@ async def ours() -> None:
             await _begin(server)
             store = server.engine._store
 
-            async def add(count: int) -> None:
+            async def add(count: int, times: int) -> None:
                 now = server.engine.clock.now()
-                line = Logged("INFO", MESSAGE, "Bench", "Bench")
+                line = Logged("INFO", MESSAGE * times, "Bench", "Bench")
                 await store.append(RUN, [Fact(line, now)] * count)
 
             await obey(f"{server.address} {server.token}", add)
@@ -104,9 +110,9 @@ async def obey(address: str, add: Add) -> None:
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     while line := (await reader.readline()).split():
-        count = int(line[1])
+        count, times = int(line[1]), int(line[2]) if line[2:] else 1
         for _ in range(count if line[0] == b"emit" else 1):
-            await add(1 if line[0] == b"emit" else count)
+            await add(1 if line[0] == b"emit" else count, times)
         print("done", flush=True)
 
 

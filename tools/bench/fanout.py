@@ -8,6 +8,7 @@ frame can hold two. "queued": 200 events at once. "at once": so many streams ope
 import argparse
 import asyncio
 import json
+import os
 import statistics
 import sys
 import time
@@ -118,11 +119,11 @@ class Crowd:
 
 
 @asynccontextmanager
-async def serving(which: str) -> AsyncIterator[tuple[str, str, asyncio.subprocess.Process]]:
-    """A server process: its address, token and itself."""
+async def serving(which: str, **environment: str) -> AsyncIterator[tuple[str, str, asyncio.subprocess.Process]]:
+    """A server process: its address, token and itself. `environment` is added to what it finds there."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tools.bench._fanout_server", which,
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, env=os.environ | environment,
     )  # fmt: skip
     assert process.stdin
     assert process.stdout

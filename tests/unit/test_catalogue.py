@@ -8,6 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from lodestream_server.runs.states import RunKind
 from lodestream_server.workloads.built_in import BUILT_IN
+from lodestream_server.workloads.catalogue import Catalogue, WorkloadSpec
 from lodestream_server.workloads.parameters import Parameter, violations
 
 from lodestream.errors import InvalidField, NotBuilt
@@ -31,14 +32,25 @@ def test_every_function_of_the_catalogue_has_its_module():
     assert not (set(sys.modules) - before) & set(BUILT_IN.preload())
 
 
-@pytest.mark.parametrize(
-    ("kind", "type_"),
-    [(RunKind.OPERATION, "ReportGeneration")],
-)
-def test_what_is_documented_but_not_built_says_so(kind, type_):
+def test_what_is_documented_but_not_built_says_so():
     """Not as a wrong word: the word is right, the work is missing."""
-    with pytest.raises(NotBuilt, match=type_):
-        BUILT_IN.find(kind, type_)
+    catalogue = Catalogue([WorkloadSpec(RunKind.JOB, "Tomorrow")])
+    with pytest.raises(NotBuilt, match="Tomorrow"):
+        catalogue.find(RunKind.JOB, "Tomorrow")
+
+
+def test_a_report_is_collected_drawn_and_written():
+    """In phases of its own; the documented request fits."""
+    spec = BUILT_IN.find(RunKind.OPERATION, "ReportGeneration")
+    assert [phase.name for phase in spec.phases] == ["Data Collection", "Visualization", "Report Generation"]
+    documented = {
+        "reportType": "executive_summary",
+        "includeVisualizations": True,
+        "exportFormats": ["PDF", "PowerPoint"],
+    }
+    assert violations(spec.parameters, documented) == []
+    (violation,) = violations(spec.parameters, documented | {"language": "Klingon"})
+    assert violation.description == "must be one of en, tr, de, fr"
 
 
 def test_an_unknown_type_names_the_known_ones():

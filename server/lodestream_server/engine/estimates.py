@@ -34,7 +34,7 @@ def duration(history: Sequence[Past], size_bytes: int | None) -> Range | None:
 
 @dataclass(frozen=True, slots=True)
 class _Power:
-    """Times go like the size to the power `grows`, give or take `uncertain`; `middle` is the mean size (a logarithm)."""
+    """Times go like the size to the power `grows`, give or take `uncertain`; `middle` is the mean size, a logarithm."""
 
     grows: float
     middle: float

@@ -9,25 +9,31 @@ from lodestream.v1 import common_pb2, tracking_pb2, tracking_pb2_grpc
 from lodestream_server.engine.engine import Engine
 from lodestream_server.grpc_door import call
 from lodestream_server.runs import logs, metrics, timeline
+from lodestream_server.runs.benchmarks import Benchmarks, benchmarks
 from lodestream_server.runs.bodies import Level, Progressed
 from lodestream_server.runs.events import Event
 from lodestream_server.runs.logs import Line
-from lodestream_server.runs.progress import progress
+from lodestream_server.runs.progress import Progress, progress
 from lodestream_server.runs.shapes import words
 from lodestream_server.runs.shapes.as_metrics import as_metrics
 from lodestream_server.runs.shapes.as_tracking import as_logs, as_progress, as_timeline
 from lodestream_server.runs.shapes.values import instant
 from lodestream_server.runs.state import RunState
+from lodestream_server.runs.states import State
 from lodestream_server.services.dependencies import Dependencies
 from lodestream_server.services.latest import View, latest
 from lodestream_server.services.tokens import Stream
 from lodestream_server.services.tracked_jobs import TrackedJobs
 from lodestream_server.services.tracking_stories import GRANULARITIES, log_story, progress_story, timeline_story
 from lodestream_server.services.watching import Pace, RunWatcher, Streams
+from lodestream_server.store.paging import PageRequest
+from lodestream_server.store.reading import RunFilter
 
 _pb = tracking_pb2
 #: How far `limit` newest lines may lie behind lines that the threshold hides, before everything is read.
 _READ_AHEAD: Final = 4
+#: Newest completed runs of the type that a run is held against.
+_EARLIER: Final = 50
 _INTERVALS: Final = {
     _pb.METRIC_INTERVAL_1M: timedelta(minutes=1),
     _pb.METRIC_INTERVAL_5M: timedelta(minutes=5),
@@ -179,8 +185,27 @@ class TrackingService(Dependencies, tracking_pb2_grpc.TrackingServiceServicer):
         events = await self._engine.events(call.current().scope, run.run_id, kinds=metrics.KINDS)
         measured = metrics.metrics(events, interval=_INTERVALS[request.interval])
         now = self._engine.clock.now()
-        parts = [part for part in request.metrics if part]
-        return as_metrics(run, progress(run, now), measured, now, parts=parts, history=request.include_history)
+        view = progress(run, now)
+        return as_metrics(
+            run,
+            view,
+            measured,
+            now,
+            parts=[part for part in request.metrics if part],
+            history=request.include_history,
+            against=await self._against(run, view),
+        )
+
+    async def _against(self, run: RunState, view: Progress) -> Benchmarks | None:
+        """What the project's newest completed runs of the type show of this one."""
+        alike = RunFilter(run.kind, states=frozenset({State.COMPLETED}), types=frozenset({run.type}))
+        page = await self._engine.list(call.current().scope, alike, PageRequest(page_size=_EARLIER))
+        if run.has_ended:
+            # One that failed half-way says nothing about how long such runs take.
+            takes_s = view.elapsed_s if run.state is State.COMPLETED else None
+        else:
+            takes_s = None if view.remaining_s is None else view.elapsed_s + view.remaining_s
+        return benchmarks(run, takes_s, page.items)
 
 
 def _in_order(request: _pb.GetJobLogsRequest) -> None:

@@ -40,6 +40,7 @@ def as_job(
         job_id=run.run_id,
         project_id=run.project_id,
         job_type=words.job_type(run.type),
+        custom_type=words.custom_type(run.type),
         job_name=run.name,
         job_description=run.description or None,
         status=words.JOB_STATUSES[run.state],
@@ -70,6 +71,7 @@ def as_job_summary(run: RunState, view: Progress) -> _pb.JobSummary:
     return _pb.JobSummary(
         job_id=run.run_id,
         job_type=words.job_type(run.type),
+        custom_type=words.custom_type(run.type),
         job_name=run.name,
         status=words.JOB_STATUSES[run.state],
         priority=words.PRIORITIES[run.priority],

@@ -5,13 +5,15 @@ from datetime import datetime
 from typing import Final
 
 from lodestream.v1 import common_pb2, tracking_pb2
+from lodestream_server.runs.benchmarks import Benchmarks
 from lodestream_server.runs.metrics import Interval, Metrics, Trend
 from lodestream_server.runs.progress import Progress
+from lodestream_server.runs.shapes import words
 from lodestream_server.runs.shapes.as_tracking import figure
 from lodestream_server.runs.shapes.common import counted, phase_shown
 from lodestream_server.runs.shapes.values import duration, percent, timestamp
 from lodestream_server.runs.state import RunState
-from lodestream_server.runs.states import PhaseStatus
+from lodestream_server.runs.states import PhaseStatus, RunKind
 
 _pb = tracking_pb2.GetJobMetricsResponse
 _TRENDS: Final[dict[Trend, tracking_pb2.Trend.ValueType]] = {
@@ -37,8 +39,9 @@ def as_metrics(
     *,
     parts: Collection[tracking_pb2.Metric.ValueType],
     history: bool,
+    against: Benchmarks | None = None,
 ) -> tracking_pb2.GetJobMetricsResponse:
-    """Metrics of the run; `parts` limits them (empty: all)."""
+    """Metrics of the run; `parts` limits them (empty: all); `against` is what earlier runs show."""
 
     def wanted(part: tracking_pb2.Metric.ValueType) -> bool:
         return not parts or part in parts
@@ -55,7 +58,7 @@ def as_metrics(
                 disk=_disk(measured) if wanted(tracking_pb2.METRIC_DISK) and measured.latest else None,
             ),
             processing=_processing(run, view) if pace else None,
-            stages=_stages(run),
+            stages=_stages(run, against),
         ),
         historical_metrics=[_interval(item) for item in measured.history] if history else (),
         performance_trends=_pb.PerformanceTrends(
@@ -63,7 +66,9 @@ def as_metrics(
             memory_trend=_TRENDS[trends.memory] if trends.memory and wanted(tracking_pb2.METRIC_MEMORY) else None,
             throughput_trend=_PACE[trends.rate] if trends.rate and pace else None,
             overall_efficiency=_overall(run, view),
+            prediction_accuracy=percent(against.accuracy) if against and against.accuracy is not None else None,
         ),
+        benchmarks=_benchmarks(run, against) if against else None,
     )
 
 
@@ -110,13 +115,33 @@ def _processing(run: RunState, view: Progress) -> _pb.Processing:
     )
 
 
-def _stages(run: RunState) -> _pb.Stages:
+def _stages(run: RunState, against: Benchmarks | None) -> _pb.Stages:
     took = [phase.duration_s for phase in run.phases if phase.duration_s is not None]
     return _pb.Stages(
         completed=counted(run.phases, PhaseStatus.COMPLETED),
         running=counted(run.phases, PhaseStatus.RUNNING),
         pending=counted(run.phases, PhaseStatus.PENDING),
         average_stage_time=duration(sum(took) / len(took)) if took else None,
+        stage_efficiency=percent(against.stage_efficiency)
+        if against and against.stage_efficiency is not None
+        else None,
+    )
+
+
+def _benchmarks(run: RunState, against: Benchmarks) -> _pb.Benchmarks:
+    shares = None
+    if against.faster is not None:
+        shares = _pb.SimilarJobsComparison(
+            faster_than=percent(against.faster),
+            similar_to=percent(against.similar or 0.0),
+            slower_than=percent(against.slower or 0.0),
+        )
+    return _pb.Benchmarks(
+        job_type=words.job_type(run.type) if run.kind is RunKind.JOB else None,
+        average_job_duration=duration(against.mean_s),
+        average_records_per_second=round(against.rate, 1) if against.rate is not None else None,
+        current_performance_rank=None if against.faster is None else round(against.faster),
+        similar_jobs_comparison=shares,
     )
 
 

@@ -29,6 +29,7 @@ def as_started_operation(
     return _pb.StartOperationResponse(
         operation_id=run.run_id,
         operation_type=words.operation_type(run.type),
+        custom_type=words.custom_type(run.type),
         operation_name=run.name,
         status=words.OPERATION_STATUSES[run.state],
         estimated_duration=duration_range(run.estimate),
@@ -53,6 +54,7 @@ def as_operation(
     return _pb.GetOperationResponse(
         operation_id=run.run_id,
         operation_type=words.operation_type(run.type),
+        custom_type=words.custom_type(run.type),
         operation_name=run.name,
         status=words.OPERATION_STATUSES[run.state],
         progress=_pb.GetOperationResponse.Progress(
@@ -83,6 +85,7 @@ def as_operation_summary(run: RunState, view: Progress, *, details: bool) -> _pb
     made = _pb.OperationSummary(
         operation_id=run.run_id,
         operation_type=words.operation_type(run.type),
+        custom_type=words.custom_type(run.type),
         operation_name=run.name,
         status=words.OPERATION_STATUSES[run.state],
         progress=percent(run.percent),

@@ -57,20 +57,27 @@ def _by_word(enum: EnumDescriptor) -> dict[str, Any]:
     return {value.GetOptions().Extensions[rest_pb2.word].en: value.number for value in enum.values if value.number}
 
 
+#: The word for types beyond the documented ones; custom_type has their name.
+CUSTOM: Final = "Custom"
 _JOB_TYPES: Final = _by_word(_pb.JobType.DESCRIPTOR)
 _OPERATION_TYPES: Final = _by_word(_pb.OperationType.DESCRIPTOR)
 _ARTIFACT_TYPES: Final = _by_word(_pb.ArtifactType.DESCRIPTOR)
 _URGENCIES: Final = _by_word(_pb.RecommendationPriority.DESCRIPTOR)
 
 
-def job_type(word: str) -> _pb.JobType.ValueType | None:
-    """The number of a job type; None for types beyond the contract."""
-    return _JOB_TYPES.get(word)
+def job_type(word: str) -> _pb.JobType.ValueType:
+    """The number of a job type; Custom for an own workload."""
+    return _JOB_TYPES.get(word) or _pb.JOB_TYPE_CUSTOM
 
 
-def operation_type(word: str) -> _pb.OperationType.ValueType | None:
-    """The number of an operation type; None for types beyond the contract."""
-    return _OPERATION_TYPES.get(word)
+def operation_type(word: str) -> _pb.OperationType.ValueType:
+    """The number of an operation type; Custom for an own workload."""
+    return _OPERATION_TYPES.get(word) or _pb.OPERATION_TYPE_CUSTOM
+
+
+def custom_type(word: str) -> str | None:
+    """The name of an own workload; None for a documented type, whose number says it all."""
+    return None if word in _JOB_TYPES or word in _OPERATION_TYPES else word
 
 
 def artifact_type(word: str) -> _pb.ArtifactType.ValueType | None:

@@ -140,7 +140,7 @@ def _filters(wishes: Wishes) -> _pb.WebhookFilters | None:
     if not (wishes.types or wishes.priorities or wishes.registered_step):
         return None
     return _pb.WebhookFilters(
-        operation_types=[number for word in wishes.types if (number := words.operation_type(word)) is not None],
+        operation_types=[words.operation_type(word) for word in wishes.types],
         priorities=[words.PRIORITIES[priority] for priority in wishes.priorities],
         min_progress_increment=wishes.registered_step,
     )

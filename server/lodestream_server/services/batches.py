@@ -17,7 +17,7 @@ from lodestream_server.runs.shapes.values import seconds, timestamp
 from lodestream_server.runs.states import RunKind, State
 from lodestream_server.services.as_batch import Outlook, as_batch, as_submitted_batch
 from lodestream_server.services.batch_watching import BatchWatcher
-from lodestream_server.services.runs_common import kept_urls, one_effect
+from lodestream_server.services.runs_common import kept_urls, one_effect, type_of
 from lodestream_server.services.tokens import Stream
 from lodestream_server.services.watching import Pace, Streams
 from lodestream_server.store.reading import Scope
@@ -110,7 +110,7 @@ def _new_run(here: Call, one: _pb.SubmitBatchRequest.Operation) -> NewRun:
     return NewRun(
         scope=here.scope,
         kind=RunKind.OPERATION,
-        type=words.type_word(common_pb2.OperationType.DESCRIPTOR, one.operation_type),
+        type=type_of(common_pb2.OperationType.DESCRIPTOR, one, "operation_type"),
         name=one.operation_name,
         priority=words.priority(one.priority),
         submitted_by=here.by,

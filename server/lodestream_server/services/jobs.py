@@ -21,7 +21,7 @@ from lodestream_server.services.listing import page_request
 from lodestream_server.services.results import Results
 from lodestream_server.services.retrying import JobRetrying
 from lodestream_server.services.run_stories import whole_story
-from lodestream_server.services.runs_common import expected, kept_urls, one_effect, place_of
+from lodestream_server.services.runs_common import expected, kept_urls, one_effect, place_of, type_of
 from lodestream_server.services.watching import RunWatcher
 from lodestream_server.store.reading import RunFilter
 
@@ -97,7 +97,7 @@ def _new_run(request: _pb.SubmitJobRequest) -> NewRun:
     return NewRun(
         scope=here.scope,
         kind=RunKind.JOB,
-        type=words.type_word(common_pb2.JobType.DESCRIPTOR, request.job_type),
+        type=type_of(common_pb2.JobType.DESCRIPTOR, request, "job_type"),
         name=request.job_name,
         description=request.job_description,
         priority=words.priority(request.priority),
@@ -140,7 +140,7 @@ def _scheduled_at(scheduling: _pb.SubmitJobRequest.Scheduling) -> datetime | Non
 
 
 def _filter(request: _pb.ListJobsRequest) -> RunFilter:
-    type_ = words.type_word(common_pb2.JobType.DESCRIPTOR, request.job_type)
+    type_ = type_of(common_pb2.JobType.DESCRIPTOR, request, "job_type")
     return RunFilter(
         RunKind.JOB,
         states=words.job_states(request.status),

@@ -27,7 +27,7 @@ from lodestream_server.services.listing import page_request
 from lodestream_server.services.results import Results
 from lodestream_server.services.retrying import OperationRetrying
 from lodestream_server.services.run_stories import whole_story
-from lodestream_server.services.runs_common import expected, kept_urls, one_effect, place_of
+from lodestream_server.services.runs_common import expected, kept_urls, one_effect, place_of, type_of
 from lodestream_server.services.watching import RunWatcher
 from lodestream_server.store.reading import RunFilter
 
@@ -112,7 +112,7 @@ def _new_run(request: _pb.StartOperationRequest) -> NewRun:
     return NewRun(
         scope=here.scope,
         kind=RunKind.OPERATION,
-        type=words.type_word(common_pb2.OperationType.DESCRIPTOR, request.operation_type),
+        type=type_of(common_pb2.OperationType.DESCRIPTOR, request, "operation_type"),
         name=request.operation_name,
         description=request.operation_description,
         priority=words.priority(request.priority),
@@ -125,7 +125,7 @@ def _new_run(request: _pb.StartOperationRequest) -> NewRun:
 
 
 def _filter(request: _pb.ListOperationsRequest) -> RunFilter:
-    type_ = words.type_word(common_pb2.OperationType.DESCRIPTOR, request.operation_type)
+    type_ = type_of(common_pb2.OperationType.DESCRIPTOR, request, "operation_type")
     return RunFilter(
         RunKind.OPERATION,
         states=words.operation_states(request.status),

@@ -3,18 +3,32 @@ of what a stopped run keeps."""
 
 import hashlib
 from datetime import datetime
+from typing import Any
 
+from google.protobuf.descriptor import EnumDescriptor
 from google.protobuf.message import Message
 
+from lodestream.errors import InvalidField, Violation
 from lodestream_server.engine.engine import Engine
 from lodestream_server.engine.leavings import PARTIAL_RESULTS
 from lodestream_server.engine.models import QueuePlace
 from lodestream_server.grpc_door.call import Call
+from lodestream_server.runs.shapes import words
 from lodestream_server.runs.shapes.common import artifact_url, completion
 from lodestream_server.runs.state import RunState
 from lodestream_server.runs.states import State
 from lodestream_server.store.reading import Scope
 from lodestream_server.store.requests import RequestId
+
+
+def type_of(enum: EnumDescriptor, request: Any, field: str) -> str:
+    """The type of work that a request names: a documented word or an own workload, "" for none. Raises
+    InvalidField."""
+    word = words.type_word(enum, getattr(request, field))
+    if (word == words.CUSTOM) == bool(request.custom_type):
+        return request.custom_type or word
+    fault = "is required where the type is Custom" if word == words.CUSTOM else f"needs {field} to be Custom"
+    raise InvalidField.of(Violation("custom_type", fault))
 
 
 async def place_of(engine: Engine, run: RunState) -> QueuePlace | None:

@@ -40,7 +40,12 @@ def register(app: typer.Typer) -> None:
         ] = None,
         type_word: Annotated[
             str | None,
-            typer.Option("--type", "-t", help="What to do: ProcessMining, or ProcessMiningAnalysis with --operation."),
+            typer.Option(
+                "--type",
+                "-t",
+                metavar="TYPE",
+                help="What to do: ProcessMining, or ProcessMiningAnalysis with --operation; or an own workload's name.",
+            ),
         ] = None,
         name: Annotated[str | None, typer.Option("--name", "-n", help="Name for people.")] = None,
         description: Annotated[str, typer.Option("--description", help="More for people.")] = "",

@@ -34,6 +34,14 @@ def number_of(enum: EnumDescriptor, value: str | int | None, field: str) -> int:
     raise _invalid(field, unknown_word(enum, clip(value)))
 
 
+def type_named(enum: EnumDescriptor, value: str | int, field: str) -> dict[str, Any]:
+    """The fields of a request that say what to do: a documented type, or else the name of an own workload."""
+    known = isinstance(value, int) or value.lower() in {word.lower() for word in numbers(enum)}
+    if known or not isinstance(value, str):
+        return {field: number_of(enum, value, field)}
+    return {field: number_of(enum, "Custom", field), "custom_type": value}
+
+
 def struct(values: Mapping[str, Any] | None, field: str = "parameters") -> Struct:
     """A free-form object. Whole numbers beyond 2^53, NaN and what JSON does not have are refused by name."""
     try:

@@ -129,19 +129,20 @@ class JobCalls:
     ) -> JobHandle:
         """Submits a job; returns once it is durable. Safe against a broken connection: it is submitted once.
 
-        `dataset` becomes parameters.datasetId; `after` names jobs that must complete first. Raises InvalidField,
-        UnknownDataset, NotBuilt and what else SubmitJob names.
+        `type` is a documented word or the name of an own workload; `dataset` becomes parameters.datasetId; `after`
+        names jobs that must complete first. Raises InvalidField, UnknownDataset, NotBuilt and what else SubmitJob
+        names.
         """
         request = SubmitJobRequest(
             tenant_id=self._caller.settings.tenant_id,
             project_id=self._caller.settings.project_id,
             job_name=name,
-            job_type=common_pb2.JobType.ValueType(arguments.number_of(common_pb2.JobType.DESCRIPTOR, type, "job_type")),
             parameters=arguments.struct(parameters_with(parameters, dataset)),
             request_id=request_id or arguments.new_request_id(),
             retry_policy=retries,
             dependencies=after,
             scheduling=_scheduling(time_limit, scheduled_at),
+            **arguments.type_named(common_pb2.JobType.DESCRIPTOR, type, "job_type"),
             **arguments.given(
                 priority=arguments.number_of(common_pb2.Priority.DESCRIPTOR, priority, "priority"),
                 job_description=description,
@@ -170,7 +171,7 @@ class JobCalls:
         """Jobs of the project, newest first, filtered by documented words and by creation (inclusive)."""
         wanted = arguments.given(
             status=arguments.number_of(common_pb2.JobStatus.DESCRIPTOR, status, "status"),
-            job_type=arguments.number_of(common_pb2.JobType.DESCRIPTOR, type, "job_type"),
+            **(arguments.type_named(common_pb2.JobType.DESCRIPTOR, type, "job_type") if type else {}),
             priority=arguments.number_of(common_pb2.Priority.DESCRIPTOR, priority, "priority"),
             submitted_by=submitted_by,
             date_from=arguments.timestamp(date_from),

@@ -123,19 +123,18 @@ class OperationCalls:
     ) -> OperationHandle:
         """Starts an operation; returns once it is durable. Safe against a broken connection: it is started once.
 
-        `dataset` becomes parameters.datasetId. Raises InvalidField, UnknownDataset, NotBuilt and what else
-        StartOperation names.
+        `type` is a documented word or the name of an own workload; `dataset` becomes parameters.datasetId. Raises
+        InvalidField, UnknownDataset, NotBuilt and what else StartOperation names.
         """
-        number = arguments.number_of(common_pb2.OperationType.DESCRIPTOR, type, "operation_type")
         request = StartOperationRequest(
             tenant_id=self._caller.settings.tenant_id,
             project_id=self._caller.settings.project_id,
             operation_name=name,
-            operation_type=common_pb2.OperationType.ValueType(number),
             parameters=arguments.struct(parameters_with(parameters, dataset)),
             request_id=request_id or arguments.new_request_id(),
             retry_policy=retries,
             timeout=arguments.duration(time_limit),
+            **arguments.type_named(common_pb2.OperationType.DESCRIPTOR, type, "operation_type"),
             **arguments.given(
                 priority=arguments.number_of(common_pb2.Priority.DESCRIPTOR, priority, "priority"),
                 operation_description=description,
@@ -164,7 +163,7 @@ class OperationCalls:
         """Operations of the project, newest first; `details` adds resource usage, phase and record counts."""
         wanted = arguments.given(
             status=arguments.number_of(common_pb2.OperationStatus.DESCRIPTOR, status, "status"),
-            operation_type=arguments.number_of(common_pb2.OperationType.DESCRIPTOR, type, "operation_type"),
+            **(arguments.type_named(common_pb2.OperationType.DESCRIPTOR, type, "operation_type") if type else {}),
             priority=arguments.number_of(common_pb2.Priority.DESCRIPTOR, priority, "priority"),
             include_details=details,
             date_from=arguments.timestamp(date_from),

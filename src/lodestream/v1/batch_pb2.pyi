@@ -43,6 +43,7 @@ class SubmitBatchRequest(_message.Message):
         PARAMETERS_FIELD_NUMBER: _builtins.int
         TIMEOUT_FIELD_NUMBER: _builtins.int
         RETRY_POLICY_FIELD_NUMBER: _builtins.int
+        CUSTOM_TYPE_FIELD_NUMBER: _builtins.int
         operation_name: _builtins.str
         """For people."""
         operation_type: _common_pb2.OperationType.ValueType
@@ -51,6 +52,8 @@ class SubmitBatchRequest(_message.Message):
         """How urgent; Normal when left out."""
         operation_key: _builtins.str
         """Names it within the batch."""
+        custom_type: _builtins.str
+        """The own workload, where the type is Custom."""
         @_builtins.property
         def dependencies(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
             """Keys of those that must complete first; their output is its input."""
@@ -78,11 +81,14 @@ class SubmitBatchRequest(_message.Message):
             parameters: _struct_pb2.Struct | None = ...,
             timeout: _duration_pb2.Duration | None = ...,
             retry_policy: _common_pb2.RetryPolicy | None = ...,
+            custom_type: _builtins.str | None = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _typing.Literal["_operation_key", b"_operation_key", "_operation_name", b"_operation_name", "_operation_type", b"_operation_type", "_priority", b"_priority", "operation_key", b"operation_key", "operation_name", b"operation_name", "operation_type", b"operation_type", "parameters", b"parameters", "priority", b"priority", "retry_policy", b"retry_policy", "timeout", b"timeout"]  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _typing.Literal["_custom_type", b"_custom_type", "_operation_key", b"_operation_key", "_operation_name", b"_operation_name", "_operation_type", b"_operation_type", "_priority", b"_priority", "custom_type", b"custom_type", "operation_key", b"operation_key", "operation_name", b"operation_name", "operation_type", b"operation_type", "parameters", b"parameters", "priority", b"priority", "retry_policy", b"retry_policy", "timeout", b"timeout"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["_operation_key", b"_operation_key", "_operation_name", b"_operation_name", "_operation_type", b"_operation_type", "_priority", b"_priority", "dependencies", b"dependencies", "operation_key", b"operation_key", "operation_name", b"operation_name", "operation_type", b"operation_type", "parameters", b"parameters", "priority", b"priority", "retry_policy", b"retry_policy", "timeout", b"timeout"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["_custom_type", b"_custom_type", "_operation_key", b"_operation_key", "_operation_name", b"_operation_name", "_operation_type", b"_operation_type", "_priority", b"_priority", "custom_type", b"custom_type", "dependencies", b"dependencies", "operation_key", b"operation_key", "operation_name", b"operation_name", "operation_type", b"operation_type", "parameters", b"parameters", "priority", b"priority", "retry_policy", b"retry_policy", "timeout", b"timeout"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        _WhichOneofReturnType__custom_type: _TypeAlias = _typing.Literal["custom_type"]  # noqa: Y015
+        _WhichOneofArgType__custom_type: _TypeAlias = _typing.Literal["_custom_type", b"_custom_type"]  # noqa: Y015
         _WhichOneofReturnType__operation_key: _TypeAlias = _typing.Literal["operation_key"]  # noqa: Y015
         _WhichOneofArgType__operation_key: _TypeAlias = _typing.Literal["_operation_key", b"_operation_key"]  # noqa: Y015
         _WhichOneofReturnType__operation_name: _TypeAlias = _typing.Literal["operation_name"]  # noqa: Y015
@@ -91,6 +97,8 @@ class SubmitBatchRequest(_message.Message):
         _WhichOneofArgType__operation_type: _TypeAlias = _typing.Literal["_operation_type", b"_operation_type"]  # noqa: Y015
         _WhichOneofReturnType__priority: _TypeAlias = _typing.Literal["priority"]  # noqa: Y015
         _WhichOneofArgType__priority: _TypeAlias = _typing.Literal["_priority", b"_priority"]  # noqa: Y015
+        @_typing.overload
+        def WhichOneof(self, oneof_group: _WhichOneofArgType__custom_type) -> _WhichOneofReturnType__custom_type | None: ...
         @_typing.overload
         def WhichOneof(self, oneof_group: _WhichOneofArgType__operation_key) -> _WhichOneofReturnType__operation_key | None: ...
         @_typing.overload

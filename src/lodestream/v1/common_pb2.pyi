@@ -240,6 +240,8 @@ class _JobTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_JobType.Value
     """Runs a notebook."""
     JOB_TYPE_ANALYSIS: _JobType.ValueType  # 4
     """Answers one analytical question about a log."""
+    JOB_TYPE_CUSTOM: _JobType.ValueType  # 5
+    """Runs an own workload, which custom_type names."""
 
 class JobType(_JobType, metaclass=_JobTypeEnumTypeWrapper):
     """What a job does."""
@@ -254,6 +256,8 @@ JOB_TYPE_NOTEBOOK: JobType.ValueType  # 3
 """Runs a notebook."""
 JOB_TYPE_ANALYSIS: JobType.ValueType  # 4
 """Answers one analytical question about a log."""
+JOB_TYPE_CUSTOM: JobType.ValueType  # 5
+"""Runs an own workload, which custom_type names."""
 Global___JobType: _TypeAlias = JobType  # noqa: Y015
 
 class _OperationType:
@@ -270,6 +274,8 @@ class _OperationTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Operati
     """Cleans and enriches a dataset."""
     OPERATION_TYPE_REPORT_GENERATION: _OperationType.ValueType  # 3
     """Writes reports from earlier results."""
+    OPERATION_TYPE_CUSTOM: _OperationType.ValueType  # 4
+    """Runs an own workload, which custom_type names."""
 
 class OperationType(_OperationType, metaclass=_OperationTypeEnumTypeWrapper):
     """What an operation does."""
@@ -282,6 +288,8 @@ OPERATION_TYPE_DATA_ENRICHMENT: OperationType.ValueType  # 2
 """Cleans and enriches a dataset."""
 OPERATION_TYPE_REPORT_GENERATION: OperationType.ValueType  # 3
 """Writes reports from earlier results."""
+OPERATION_TYPE_CUSTOM: OperationType.ValueType  # 4
+"""Runs an own workload, which custom_type names."""
 Global___OperationType: _TypeAlias = OperationType  # noqa: Y015
 
 class _RunKind:

@@ -190,6 +190,7 @@ class SubmitJobRequest(_message.Message):
     DEPENDENCIES_FIELD_NUMBER: _builtins.int
     RETRY_POLICY_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CUSTOM_TYPE_FIELD_NUMBER: _builtins.int
     tenant_id: _builtins.str
     """Tenant."""
     project_id: _builtins.str
@@ -204,6 +205,8 @@ class SubmitJobRequest(_message.Message):
     """How urgent; Normal when left out."""
     request_id: _builtins.str
     """One effect for many sends (REST: `Idempotency-Key`)."""
+    custom_type: _builtins.str
+    """The own workload, where the type is Custom."""
     @_builtins.property
     def resource(self) -> Global___JobResource:
         """A registered pipeline, dataset or notebook."""
@@ -244,11 +247,14 @@ class SubmitJobRequest(_message.Message):
         dependencies: _abc.Iterable[_builtins.str] | None = ...,
         retry_policy: _common_pb2.RetryPolicy | None = ...,
         request_id: _builtins.str | None = ...,
+        custom_type: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_job_description", b"_job_description", "_job_name", b"_job_name", "_job_type", b"_job_type", "_priority", b"_priority", "_project_id", b"_project_id", "_request_id", b"_request_id", "_tenant_id", b"_tenant_id", "job_description", b"job_description", "job_name", b"job_name", "job_type", b"job_type", "notifications", b"notifications", "parameters", b"parameters", "priority", b"priority", "project_id", b"project_id", "request_id", b"request_id", "resource", b"resource", "retry_policy", b"retry_policy", "scheduling", b"scheduling", "tenant_id", b"tenant_id"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_custom_type", b"_custom_type", "_job_description", b"_job_description", "_job_name", b"_job_name", "_job_type", b"_job_type", "_priority", b"_priority", "_project_id", b"_project_id", "_request_id", b"_request_id", "_tenant_id", b"_tenant_id", "custom_type", b"custom_type", "job_description", b"job_description", "job_name", b"job_name", "job_type", b"job_type", "notifications", b"notifications", "parameters", b"parameters", "priority", b"priority", "project_id", b"project_id", "request_id", b"request_id", "resource", b"resource", "retry_policy", b"retry_policy", "scheduling", b"scheduling", "tenant_id", b"tenant_id"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_job_description", b"_job_description", "_job_name", b"_job_name", "_job_type", b"_job_type", "_priority", b"_priority", "_project_id", b"_project_id", "_request_id", b"_request_id", "_tenant_id", b"_tenant_id", "dependencies", b"dependencies", "job_description", b"job_description", "job_name", b"job_name", "job_type", b"job_type", "notifications", b"notifications", "parameters", b"parameters", "priority", b"priority", "project_id", b"project_id", "request_id", b"request_id", "resource", b"resource", "retry_policy", b"retry_policy", "scheduling", b"scheduling", "tenant_id", b"tenant_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_custom_type", b"_custom_type", "_job_description", b"_job_description", "_job_name", b"_job_name", "_job_type", b"_job_type", "_priority", b"_priority", "_project_id", b"_project_id", "_request_id", b"_request_id", "_tenant_id", b"_tenant_id", "custom_type", b"custom_type", "dependencies", b"dependencies", "job_description", b"job_description", "job_name", b"job_name", "job_type", b"job_type", "notifications", b"notifications", "parameters", b"parameters", "priority", b"priority", "project_id", b"project_id", "request_id", b"request_id", "resource", b"resource", "retry_policy", b"retry_policy", "scheduling", b"scheduling", "tenant_id", b"tenant_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__custom_type: _TypeAlias = _typing.Literal["custom_type"]  # noqa: Y015
+    _WhichOneofArgType__custom_type: _TypeAlias = _typing.Literal["_custom_type", b"_custom_type"]  # noqa: Y015
     _WhichOneofReturnType__job_description: _TypeAlias = _typing.Literal["job_description"]  # noqa: Y015
     _WhichOneofArgType__job_description: _TypeAlias = _typing.Literal["_job_description", b"_job_description"]  # noqa: Y015
     _WhichOneofReturnType__job_name: _TypeAlias = _typing.Literal["job_name"]  # noqa: Y015
@@ -263,6 +269,8 @@ class SubmitJobRequest(_message.Message):
     _WhichOneofArgType__request_id: _TypeAlias = _typing.Literal["_request_id", b"_request_id"]  # noqa: Y015
     _WhichOneofReturnType__tenant_id: _TypeAlias = _typing.Literal["tenant_id"]  # noqa: Y015
     _WhichOneofArgType__tenant_id: _TypeAlias = _typing.Literal["_tenant_id", b"_tenant_id"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__custom_type) -> _WhichOneofReturnType__custom_type | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__job_description) -> _WhichOneofReturnType__job_description | None: ...
     @_typing.overload
@@ -589,6 +597,7 @@ class GetJobResponse(_message.Message):
     TIMEOUT_AT_FIELD_NUMBER: _builtins.int
     ATTEMPT_FIELD_NUMBER: _builtins.int
     ORIGINAL_JOB_ID_FIELD_NUMBER: _builtins.int
+    CUSTOM_TYPE_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     """Its id."""
     project_id: _builtins.str
@@ -609,6 +618,8 @@ class GetJobResponse(_message.Message):
     """Which attempt this is, from 1; absent before the first start."""
     original_job_id: _builtins.str
     """The job this one retries."""
+    custom_type: _builtins.str
+    """The own workload; absent for documented types."""
     @_builtins.property
     def progress(self) -> Global___GetJobResponse.Progress:
         """How far it is."""
@@ -672,13 +683,16 @@ class GetJobResponse(_message.Message):
         timeout_at: _timestamp_pb2.Timestamp | None = ...,
         attempt: _builtins.int | None = ...,
         original_job_id: _builtins.str | None = ...,
+        custom_type: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_attempt", b"_attempt", "_job_description", b"_job_description", "_job_id", b"_job_id", "_job_name", b"_job_name", "_job_type", b"_job_type", "_original_job_id", b"_original_job_id", "_priority", b"_priority", "_project_id", b"_project_id", "_queue_position", b"_queue_position", "_status", b"_status", "attempt", b"attempt", "completion_time", b"completion_time", "date_created", b"date_created", "error", b"error", "estimated_start_time", b"estimated_start_time", "execution", b"execution", "job_description", b"job_description", "job_id", b"job_id", "job_name", b"job_name", "job_type", b"job_type", "last_updated", b"last_updated", "metrics", b"metrics", "original_job_id", b"original_job_id", "priority", b"priority", "progress", b"progress", "project_id", b"project_id", "queue_position", b"queue_position", "resource", b"resource", "status", b"status", "timeout_at", b"timeout_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_attempt", b"_attempt", "_custom_type", b"_custom_type", "_job_description", b"_job_description", "_job_id", b"_job_id", "_job_name", b"_job_name", "_job_type", b"_job_type", "_original_job_id", b"_original_job_id", "_priority", b"_priority", "_project_id", b"_project_id", "_queue_position", b"_queue_position", "_status", b"_status", "attempt", b"attempt", "completion_time", b"completion_time", "custom_type", b"custom_type", "date_created", b"date_created", "error", b"error", "estimated_start_time", b"estimated_start_time", "execution", b"execution", "job_description", b"job_description", "job_id", b"job_id", "job_name", b"job_name", "job_type", b"job_type", "last_updated", b"last_updated", "metrics", b"metrics", "original_job_id", b"original_job_id", "priority", b"priority", "progress", b"progress", "project_id", b"project_id", "queue_position", b"queue_position", "resource", b"resource", "status", b"status", "timeout_at", b"timeout_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_attempt", b"_attempt", "_job_description", b"_job_description", "_job_id", b"_job_id", "_job_name", b"_job_name", "_job_type", b"_job_type", "_original_job_id", b"_original_job_id", "_priority", b"_priority", "_project_id", b"_project_id", "_queue_position", b"_queue_position", "_status", b"_status", "attempt", b"attempt", "completion_time", b"completion_time", "date_created", b"date_created", "error", b"error", "estimated_start_time", b"estimated_start_time", "execution", b"execution", "job_description", b"job_description", "job_id", b"job_id", "job_name", b"job_name", "job_type", b"job_type", "last_updated", b"last_updated", "metrics", b"metrics", "original_job_id", b"original_job_id", "priority", b"priority", "progress", b"progress", "project_id", b"project_id", "queue_position", b"queue_position", "resource", b"resource", "status", b"status", "timeout_at", b"timeout_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_attempt", b"_attempt", "_custom_type", b"_custom_type", "_job_description", b"_job_description", "_job_id", b"_job_id", "_job_name", b"_job_name", "_job_type", b"_job_type", "_original_job_id", b"_original_job_id", "_priority", b"_priority", "_project_id", b"_project_id", "_queue_position", b"_queue_position", "_status", b"_status", "attempt", b"attempt", "completion_time", b"completion_time", "custom_type", b"custom_type", "date_created", b"date_created", "error", b"error", "estimated_start_time", b"estimated_start_time", "execution", b"execution", "job_description", b"job_description", "job_id", b"job_id", "job_name", b"job_name", "job_type", b"job_type", "last_updated", b"last_updated", "metrics", b"metrics", "original_job_id", b"original_job_id", "priority", b"priority", "progress", b"progress", "project_id", b"project_id", "queue_position", b"queue_position", "resource", b"resource", "status", b"status", "timeout_at", b"timeout_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__attempt: _TypeAlias = _typing.Literal["attempt"]  # noqa: Y015
     _WhichOneofArgType__attempt: _TypeAlias = _typing.Literal["_attempt", b"_attempt"]  # noqa: Y015
+    _WhichOneofReturnType__custom_type: _TypeAlias = _typing.Literal["custom_type"]  # noqa: Y015
+    _WhichOneofArgType__custom_type: _TypeAlias = _typing.Literal["_custom_type", b"_custom_type"]  # noqa: Y015
     _WhichOneofReturnType__job_description: _TypeAlias = _typing.Literal["job_description"]  # noqa: Y015
     _WhichOneofArgType__job_description: _TypeAlias = _typing.Literal["_job_description", b"_job_description"]  # noqa: Y015
     _WhichOneofReturnType__job_id: _TypeAlias = _typing.Literal["job_id"]  # noqa: Y015
@@ -699,6 +713,8 @@ class GetJobResponse(_message.Message):
     _WhichOneofArgType__status: _TypeAlias = _typing.Literal["_status", b"_status"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__attempt) -> _WhichOneofReturnType__attempt | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__custom_type) -> _WhichOneofReturnType__custom_type | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__job_description) -> _WhichOneofReturnType__job_description | None: ...
     @_typing.overload
@@ -835,6 +851,7 @@ class ListJobsRequest(_message.Message):
     PAGE_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    CUSTOM_TYPE_FIELD_NUMBER: _builtins.int
     tenant_id: _builtins.str
     """Tenant."""
     project_id: _builtins.str
@@ -853,6 +870,8 @@ class ListJobsRequest(_message.Message):
     """Entries a page."""
     page_token: _builtins.str
     """From nextPageToken of the page before; instead of page."""
+    custom_type: _builtins.str
+    """Only this own workload; jobType is Custom then."""
     @_builtins.property
     def date_from(self) -> _timestamp_pb2.Timestamp:
         """Only those created then or later."""
@@ -875,11 +894,14 @@ class ListJobsRequest(_message.Message):
         page: _builtins.int | None = ...,
         page_size: _builtins.int | None = ...,
         page_token: _builtins.str | None = ...,
+        custom_type: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_job_type", b"_job_type", "_page", b"_page", "_page_size", b"_page_size", "_page_token", b"_page_token", "_priority", b"_priority", "_project_id", b"_project_id", "_status", b"_status", "_submitted_by", b"_submitted_by", "_tenant_id", b"_tenant_id", "date_from", b"date_from", "date_to", b"date_to", "job_type", b"job_type", "page", b"page", "page_size", b"page_size", "page_token", b"page_token", "priority", b"priority", "project_id", b"project_id", "status", b"status", "submitted_by", b"submitted_by", "tenant_id", b"tenant_id"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_custom_type", b"_custom_type", "_job_type", b"_job_type", "_page", b"_page", "_page_size", b"_page_size", "_page_token", b"_page_token", "_priority", b"_priority", "_project_id", b"_project_id", "_status", b"_status", "_submitted_by", b"_submitted_by", "_tenant_id", b"_tenant_id", "custom_type", b"custom_type", "date_from", b"date_from", "date_to", b"date_to", "job_type", b"job_type", "page", b"page", "page_size", b"page_size", "page_token", b"page_token", "priority", b"priority", "project_id", b"project_id", "status", b"status", "submitted_by", b"submitted_by", "tenant_id", b"tenant_id"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_job_type", b"_job_type", "_page", b"_page", "_page_size", b"_page_size", "_page_token", b"_page_token", "_priority", b"_priority", "_project_id", b"_project_id", "_status", b"_status", "_submitted_by", b"_submitted_by", "_tenant_id", b"_tenant_id", "date_from", b"date_from", "date_to", b"date_to", "job_type", b"job_type", "page", b"page", "page_size", b"page_size", "page_token", b"page_token", "priority", b"priority", "project_id", b"project_id", "status", b"status", "submitted_by", b"submitted_by", "tenant_id", b"tenant_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_custom_type", b"_custom_type", "_job_type", b"_job_type", "_page", b"_page", "_page_size", b"_page_size", "_page_token", b"_page_token", "_priority", b"_priority", "_project_id", b"_project_id", "_status", b"_status", "_submitted_by", b"_submitted_by", "_tenant_id", b"_tenant_id", "custom_type", b"custom_type", "date_from", b"date_from", "date_to", b"date_to", "job_type", b"job_type", "page", b"page", "page_size", b"page_size", "page_token", b"page_token", "priority", b"priority", "project_id", b"project_id", "status", b"status", "submitted_by", b"submitted_by", "tenant_id", b"tenant_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__custom_type: _TypeAlias = _typing.Literal["custom_type"]  # noqa: Y015
+    _WhichOneofArgType__custom_type: _TypeAlias = _typing.Literal["_custom_type", b"_custom_type"]  # noqa: Y015
     _WhichOneofReturnType__job_type: _TypeAlias = _typing.Literal["job_type"]  # noqa: Y015
     _WhichOneofArgType__job_type: _TypeAlias = _typing.Literal["_job_type", b"_job_type"]  # noqa: Y015
     _WhichOneofReturnType__page: _TypeAlias = _typing.Literal["page"]  # noqa: Y015
@@ -898,6 +920,8 @@ class ListJobsRequest(_message.Message):
     _WhichOneofArgType__submitted_by: _TypeAlias = _typing.Literal["_submitted_by", b"_submitted_by"]  # noqa: Y015
     _WhichOneofReturnType__tenant_id: _TypeAlias = _typing.Literal["tenant_id"]  # noqa: Y015
     _WhichOneofArgType__tenant_id: _TypeAlias = _typing.Literal["_tenant_id", b"_tenant_id"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__custom_type) -> _WhichOneofReturnType__custom_type | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__job_type) -> _WhichOneofReturnType__job_type | None: ...
     @_typing.overload
@@ -1053,6 +1077,7 @@ class JobSummary(_message.Message):
     ESTIMATED_COMPLETION_FIELD_NUMBER: _builtins.int
     SUBMITTED_BY_FIELD_NUMBER: _builtins.int
     RESOURCE_NAME_FIELD_NUMBER: _builtins.int
+    CUSTOM_TYPE_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     """Its id."""
     job_type: _common_pb2.JobType.ValueType
@@ -1069,6 +1094,8 @@ class JobSummary(_message.Message):
     """Who called."""
     resource_name: _builtins.str
     """What it refers to."""
+    custom_type: _builtins.str
+    """The own workload; absent for documented types."""
     @_builtins.property
     def start_time(self) -> _timestamp_pb2.Timestamp:
         """First start."""
@@ -1100,11 +1127,14 @@ class JobSummary(_message.Message):
         estimated_completion: _timestamp_pb2.Timestamp | None = ...,
         submitted_by: _builtins.str | None = ...,
         resource_name: _builtins.str | None = ...,
+        custom_type: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_job_id", b"_job_id", "_job_name", b"_job_name", "_job_type", b"_job_type", "_priority", b"_priority", "_progress", b"_progress", "_resource_name", b"_resource_name", "_status", b"_status", "_submitted_by", b"_submitted_by", "duration", b"duration", "end_time", b"end_time", "estimated_completion", b"estimated_completion", "job_id", b"job_id", "job_name", b"job_name", "job_type", b"job_type", "priority", b"priority", "progress", b"progress", "resource_name", b"resource_name", "start_time", b"start_time", "status", b"status", "submitted_by", b"submitted_by"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_custom_type", b"_custom_type", "_job_id", b"_job_id", "_job_name", b"_job_name", "_job_type", b"_job_type", "_priority", b"_priority", "_progress", b"_progress", "_resource_name", b"_resource_name", "_status", b"_status", "_submitted_by", b"_submitted_by", "custom_type", b"custom_type", "duration", b"duration", "end_time", b"end_time", "estimated_completion", b"estimated_completion", "job_id", b"job_id", "job_name", b"job_name", "job_type", b"job_type", "priority", b"priority", "progress", b"progress", "resource_name", b"resource_name", "start_time", b"start_time", "status", b"status", "submitted_by", b"submitted_by"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_job_id", b"_job_id", "_job_name", b"_job_name", "_job_type", b"_job_type", "_priority", b"_priority", "_progress", b"_progress", "_resource_name", b"_resource_name", "_status", b"_status", "_submitted_by", b"_submitted_by", "duration", b"duration", "end_time", b"end_time", "estimated_completion", b"estimated_completion", "job_id", b"job_id", "job_name", b"job_name", "job_type", b"job_type", "priority", b"priority", "progress", b"progress", "resource_name", b"resource_name", "start_time", b"start_time", "status", b"status", "submitted_by", b"submitted_by"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_custom_type", b"_custom_type", "_job_id", b"_job_id", "_job_name", b"_job_name", "_job_type", b"_job_type", "_priority", b"_priority", "_progress", b"_progress", "_resource_name", b"_resource_name", "_status", b"_status", "_submitted_by", b"_submitted_by", "custom_type", b"custom_type", "duration", b"duration", "end_time", b"end_time", "estimated_completion", b"estimated_completion", "job_id", b"job_id", "job_name", b"job_name", "job_type", b"job_type", "priority", b"priority", "progress", b"progress", "resource_name", b"resource_name", "start_time", b"start_time", "status", b"status", "submitted_by", b"submitted_by"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__custom_type: _TypeAlias = _typing.Literal["custom_type"]  # noqa: Y015
+    _WhichOneofArgType__custom_type: _TypeAlias = _typing.Literal["_custom_type", b"_custom_type"]  # noqa: Y015
     _WhichOneofReturnType__job_id: _TypeAlias = _typing.Literal["job_id"]  # noqa: Y015
     _WhichOneofArgType__job_id: _TypeAlias = _typing.Literal["_job_id", b"_job_id"]  # noqa: Y015
     _WhichOneofReturnType__job_name: _TypeAlias = _typing.Literal["job_name"]  # noqa: Y015
@@ -1121,6 +1151,8 @@ class JobSummary(_message.Message):
     _WhichOneofArgType__status: _TypeAlias = _typing.Literal["_status", b"_status"]  # noqa: Y015
     _WhichOneofReturnType__submitted_by: _TypeAlias = _typing.Literal["submitted_by"]  # noqa: Y015
     _WhichOneofArgType__submitted_by: _TypeAlias = _typing.Literal["_submitted_by", b"_submitted_by"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__custom_type) -> _WhichOneofReturnType__custom_type | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__job_id) -> _WhichOneofReturnType__job_id | None: ...
     @_typing.overload

@@ -166,6 +166,7 @@ class StartOperationRequest(_message.Message):
     TIMEOUT_FIELD_NUMBER: _builtins.int
     RETRY_POLICY_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CUSTOM_TYPE_FIELD_NUMBER: _builtins.int
     tenant_id: _builtins.str
     """Tenant."""
     project_id: _builtins.str
@@ -180,6 +181,8 @@ class StartOperationRequest(_message.Message):
     """How urgent; Normal when left out."""
     request_id: _builtins.str
     """One effect for many sends: the same id with the same body gives the first answer again (REST: `Idempotency-Key`)."""
+    custom_type: _builtins.str
+    """The own workload, where the type is Custom."""
     @_builtins.property
     def parameters(self) -> _struct_pb2.Struct:
         """Free-form parameters of the type; datasetId names the dataset."""
@@ -215,11 +218,14 @@ class StartOperationRequest(_message.Message):
         timeout: _duration_pb2.Duration | None = ...,
         retry_policy: _common_pb2.RetryPolicy | None = ...,
         request_id: _builtins.str | None = ...,
+        custom_type: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_operation_description", b"_operation_description", "_operation_name", b"_operation_name", "_operation_type", b"_operation_type", "_priority", b"_priority", "_project_id", b"_project_id", "_request_id", b"_request_id", "_tenant_id", b"_tenant_id", "callbacks", b"callbacks", "notifications", b"notifications", "operation_description", b"operation_description", "operation_name", b"operation_name", "operation_type", b"operation_type", "parameters", b"parameters", "priority", b"priority", "project_id", b"project_id", "request_id", b"request_id", "retry_policy", b"retry_policy", "tenant_id", b"tenant_id", "timeout", b"timeout"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_custom_type", b"_custom_type", "_operation_description", b"_operation_description", "_operation_name", b"_operation_name", "_operation_type", b"_operation_type", "_priority", b"_priority", "_project_id", b"_project_id", "_request_id", b"_request_id", "_tenant_id", b"_tenant_id", "callbacks", b"callbacks", "custom_type", b"custom_type", "notifications", b"notifications", "operation_description", b"operation_description", "operation_name", b"operation_name", "operation_type", b"operation_type", "parameters", b"parameters", "priority", b"priority", "project_id", b"project_id", "request_id", b"request_id", "retry_policy", b"retry_policy", "tenant_id", b"tenant_id", "timeout", b"timeout"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_operation_description", b"_operation_description", "_operation_name", b"_operation_name", "_operation_type", b"_operation_type", "_priority", b"_priority", "_project_id", b"_project_id", "_request_id", b"_request_id", "_tenant_id", b"_tenant_id", "callbacks", b"callbacks", "notifications", b"notifications", "operation_description", b"operation_description", "operation_name", b"operation_name", "operation_type", b"operation_type", "parameters", b"parameters", "priority", b"priority", "project_id", b"project_id", "request_id", b"request_id", "retry_policy", b"retry_policy", "tenant_id", b"tenant_id", "timeout", b"timeout"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_custom_type", b"_custom_type", "_operation_description", b"_operation_description", "_operation_name", b"_operation_name", "_operation_type", b"_operation_type", "_priority", b"_priority", "_project_id", b"_project_id", "_request_id", b"_request_id", "_tenant_id", b"_tenant_id", "callbacks", b"callbacks", "custom_type", b"custom_type", "notifications", b"notifications", "operation_description", b"operation_description", "operation_name", b"operation_name", "operation_type", b"operation_type", "parameters", b"parameters", "priority", b"priority", "project_id", b"project_id", "request_id", b"request_id", "retry_policy", b"retry_policy", "tenant_id", b"tenant_id", "timeout", b"timeout"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__custom_type: _TypeAlias = _typing.Literal["custom_type"]  # noqa: Y015
+    _WhichOneofArgType__custom_type: _TypeAlias = _typing.Literal["_custom_type", b"_custom_type"]  # noqa: Y015
     _WhichOneofReturnType__operation_description: _TypeAlias = _typing.Literal["operation_description"]  # noqa: Y015
     _WhichOneofArgType__operation_description: _TypeAlias = _typing.Literal["_operation_description", b"_operation_description"]  # noqa: Y015
     _WhichOneofReturnType__operation_name: _TypeAlias = _typing.Literal["operation_name"]  # noqa: Y015
@@ -234,6 +240,8 @@ class StartOperationRequest(_message.Message):
     _WhichOneofArgType__request_id: _TypeAlias = _typing.Literal["_request_id", b"_request_id"]  # noqa: Y015
     _WhichOneofReturnType__tenant_id: _TypeAlias = _typing.Literal["tenant_id"]  # noqa: Y015
     _WhichOneofArgType__tenant_id: _TypeAlias = _typing.Literal["_tenant_id", b"_tenant_id"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__custom_type) -> _WhichOneofReturnType__custom_type | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__operation_description) -> _WhichOneofReturnType__operation_description | None: ...
     @_typing.overload
@@ -269,6 +277,7 @@ class StartOperationResponse(_message.Message):
     DATE_CREATED_FIELD_NUMBER: _builtins.int
     TIMEOUT_AT_FIELD_NUMBER: _builtins.int
     RESOURCES_ALLOCATED_FIELD_NUMBER: _builtins.int
+    CUSTOM_TYPE_FIELD_NUMBER: _builtins.int
     operation_id: _builtins.str
     """Its id."""
     operation_type: _common_pb2.OperationType.ValueType
@@ -283,6 +292,8 @@ class StartOperationResponse(_message.Message):
     """Callback addresses that will be called."""
     priority: _common_pb2.Priority.ValueType
     """How urgent."""
+    custom_type: _builtins.str
+    """The own workload; absent for documented types."""
     @_builtins.property
     def estimated_duration(self) -> _common_pb2.DurationRange:
         """From earlier operations of the type and size; absent without any."""
@@ -318,11 +329,14 @@ class StartOperationResponse(_message.Message):
         date_created: _timestamp_pb2.Timestamp | None = ...,
         timeout_at: _timestamp_pb2.Timestamp | None = ...,
         resources_allocated: Global___ResourcesAllocated | None = ...,
+        custom_type: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_operation_id", b"_operation_id", "_operation_name", b"_operation_name", "_operation_type", b"_operation_type", "_priority", b"_priority", "_status", b"_status", "_tracking_url", b"_tracking_url", "_webhooks_registered", b"_webhooks_registered", "date_created", b"date_created", "estimated_completion", b"estimated_completion", "estimated_duration", b"estimated_duration", "operation_id", b"operation_id", "operation_name", b"operation_name", "operation_type", b"operation_type", "priority", b"priority", "resources_allocated", b"resources_allocated", "status", b"status", "timeout_at", b"timeout_at", "tracking_url", b"tracking_url", "webhooks_registered", b"webhooks_registered"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_custom_type", b"_custom_type", "_operation_id", b"_operation_id", "_operation_name", b"_operation_name", "_operation_type", b"_operation_type", "_priority", b"_priority", "_status", b"_status", "_tracking_url", b"_tracking_url", "_webhooks_registered", b"_webhooks_registered", "custom_type", b"custom_type", "date_created", b"date_created", "estimated_completion", b"estimated_completion", "estimated_duration", b"estimated_duration", "operation_id", b"operation_id", "operation_name", b"operation_name", "operation_type", b"operation_type", "priority", b"priority", "resources_allocated", b"resources_allocated", "status", b"status", "timeout_at", b"timeout_at", "tracking_url", b"tracking_url", "webhooks_registered", b"webhooks_registered"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_operation_id", b"_operation_id", "_operation_name", b"_operation_name", "_operation_type", b"_operation_type", "_priority", b"_priority", "_status", b"_status", "_tracking_url", b"_tracking_url", "_webhooks_registered", b"_webhooks_registered", "date_created", b"date_created", "estimated_completion", b"estimated_completion", "estimated_duration", b"estimated_duration", "operation_id", b"operation_id", "operation_name", b"operation_name", "operation_type", b"operation_type", "priority", b"priority", "resources_allocated", b"resources_allocated", "status", b"status", "timeout_at", b"timeout_at", "tracking_url", b"tracking_url", "webhooks_registered", b"webhooks_registered"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_custom_type", b"_custom_type", "_operation_id", b"_operation_id", "_operation_name", b"_operation_name", "_operation_type", b"_operation_type", "_priority", b"_priority", "_status", b"_status", "_tracking_url", b"_tracking_url", "_webhooks_registered", b"_webhooks_registered", "custom_type", b"custom_type", "date_created", b"date_created", "estimated_completion", b"estimated_completion", "estimated_duration", b"estimated_duration", "operation_id", b"operation_id", "operation_name", b"operation_name", "operation_type", b"operation_type", "priority", b"priority", "resources_allocated", b"resources_allocated", "status", b"status", "timeout_at", b"timeout_at", "tracking_url", b"tracking_url", "webhooks_registered", b"webhooks_registered"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__custom_type: _TypeAlias = _typing.Literal["custom_type"]  # noqa: Y015
+    _WhichOneofArgType__custom_type: _TypeAlias = _typing.Literal["_custom_type", b"_custom_type"]  # noqa: Y015
     _WhichOneofReturnType__operation_id: _TypeAlias = _typing.Literal["operation_id"]  # noqa: Y015
     _WhichOneofArgType__operation_id: _TypeAlias = _typing.Literal["_operation_id", b"_operation_id"]  # noqa: Y015
     _WhichOneofReturnType__operation_name: _TypeAlias = _typing.Literal["operation_name"]  # noqa: Y015
@@ -337,6 +351,8 @@ class StartOperationResponse(_message.Message):
     _WhichOneofArgType__tracking_url: _TypeAlias = _typing.Literal["_tracking_url", b"_tracking_url"]  # noqa: Y015
     _WhichOneofReturnType__webhooks_registered: _TypeAlias = _typing.Literal["webhooks_registered"]  # noqa: Y015
     _WhichOneofArgType__webhooks_registered: _TypeAlias = _typing.Literal["_webhooks_registered", b"_webhooks_registered"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__custom_type) -> _WhichOneofReturnType__custom_type | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__operation_id) -> _WhichOneofReturnType__operation_id | None: ...
     @_typing.overload
@@ -679,6 +695,7 @@ class GetOperationResponse(_message.Message):
     ERROR_FIELD_NUMBER: _builtins.int
     ATTEMPT_FIELD_NUMBER: _builtins.int
     ORIGINAL_OPERATION_ID_FIELD_NUMBER: _builtins.int
+    CUSTOM_TYPE_FIELD_NUMBER: _builtins.int
     operation_id: _builtins.str
     """Its id."""
     operation_type: _common_pb2.OperationType.ValueType
@@ -693,6 +710,8 @@ class GetOperationResponse(_message.Message):
     """Which attempt this is, from 1; absent before the first start."""
     original_operation_id: _builtins.str
     """The operation this one retries."""
+    custom_type: _builtins.str
+    """The own workload; absent for documented types."""
     @_builtins.property
     def progress(self) -> Global___GetOperationResponse.Progress:
         """How far it is."""
@@ -743,13 +762,16 @@ class GetOperationResponse(_message.Message):
         error: _common_pb2.RunError | None = ...,
         attempt: _builtins.int | None = ...,
         original_operation_id: _builtins.str | None = ...,
+        custom_type: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_attempt", b"_attempt", "_operation_id", b"_operation_id", "_operation_name", b"_operation_name", "_operation_type", b"_operation_type", "_original_operation_id", b"_original_operation_id", "_priority", b"_priority", "_status", b"_status", "attempt", b"attempt", "callbacks", b"callbacks", "completion_time", b"completion_time", "date_created", b"date_created", "error", b"error", "execution", b"execution", "operation_id", b"operation_id", "operation_name", b"operation_name", "operation_type", b"operation_type", "original_operation_id", b"original_operation_id", "priority", b"priority", "progress", b"progress", "status", b"status", "timeout_at", b"timeout_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_attempt", b"_attempt", "_custom_type", b"_custom_type", "_operation_id", b"_operation_id", "_operation_name", b"_operation_name", "_operation_type", b"_operation_type", "_original_operation_id", b"_original_operation_id", "_priority", b"_priority", "_status", b"_status", "attempt", b"attempt", "callbacks", b"callbacks", "completion_time", b"completion_time", "custom_type", b"custom_type", "date_created", b"date_created", "error", b"error", "execution", b"execution", "operation_id", b"operation_id", "operation_name", b"operation_name", "operation_type", b"operation_type", "original_operation_id", b"original_operation_id", "priority", b"priority", "progress", b"progress", "status", b"status", "timeout_at", b"timeout_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_attempt", b"_attempt", "_operation_id", b"_operation_id", "_operation_name", b"_operation_name", "_operation_type", b"_operation_type", "_original_operation_id", b"_original_operation_id", "_priority", b"_priority", "_status", b"_status", "attempt", b"attempt", "callbacks", b"callbacks", "completion_time", b"completion_time", "date_created", b"date_created", "error", b"error", "execution", b"execution", "operation_id", b"operation_id", "operation_name", b"operation_name", "operation_type", b"operation_type", "original_operation_id", b"original_operation_id", "phases", b"phases", "priority", b"priority", "progress", b"progress", "status", b"status", "timeout_at", b"timeout_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_attempt", b"_attempt", "_custom_type", b"_custom_type", "_operation_id", b"_operation_id", "_operation_name", b"_operation_name", "_operation_type", b"_operation_type", "_original_operation_id", b"_original_operation_id", "_priority", b"_priority", "_status", b"_status", "attempt", b"attempt", "callbacks", b"callbacks", "completion_time", b"completion_time", "custom_type", b"custom_type", "date_created", b"date_created", "error", b"error", "execution", b"execution", "operation_id", b"operation_id", "operation_name", b"operation_name", "operation_type", b"operation_type", "original_operation_id", b"original_operation_id", "phases", b"phases", "priority", b"priority", "progress", b"progress", "status", b"status", "timeout_at", b"timeout_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__attempt: _TypeAlias = _typing.Literal["attempt"]  # noqa: Y015
     _WhichOneofArgType__attempt: _TypeAlias = _typing.Literal["_attempt", b"_attempt"]  # noqa: Y015
+    _WhichOneofReturnType__custom_type: _TypeAlias = _typing.Literal["custom_type"]  # noqa: Y015
+    _WhichOneofArgType__custom_type: _TypeAlias = _typing.Literal["_custom_type", b"_custom_type"]  # noqa: Y015
     _WhichOneofReturnType__operation_id: _TypeAlias = _typing.Literal["operation_id"]  # noqa: Y015
     _WhichOneofArgType__operation_id: _TypeAlias = _typing.Literal["_operation_id", b"_operation_id"]  # noqa: Y015
     _WhichOneofReturnType__operation_name: _TypeAlias = _typing.Literal["operation_name"]  # noqa: Y015
@@ -764,6 +786,8 @@ class GetOperationResponse(_message.Message):
     _WhichOneofArgType__status: _TypeAlias = _typing.Literal["_status", b"_status"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__attempt) -> _WhichOneofReturnType__attempt | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__custom_type) -> _WhichOneofReturnType__custom_type | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__operation_id) -> _WhichOneofReturnType__operation_id | None: ...
     @_typing.overload
@@ -1009,6 +1033,7 @@ class ListOperationsRequest(_message.Message):
     PAGE_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    CUSTOM_TYPE_FIELD_NUMBER: _builtins.int
     tenant_id: _builtins.str
     """Tenant."""
     project_id: _builtins.str
@@ -1027,6 +1052,8 @@ class ListOperationsRequest(_message.Message):
     """Entries a page."""
     page_token: _builtins.str
     """From nextPageToken of the page before; instead of page."""
+    custom_type: _builtins.str
+    """Only this own workload; operationType is Custom then."""
     @_builtins.property
     def date_from(self) -> _timestamp_pb2.Timestamp:
         """Only those created then or later."""
@@ -1049,11 +1076,14 @@ class ListOperationsRequest(_message.Message):
         page: _builtins.int | None = ...,
         page_size: _builtins.int | None = ...,
         page_token: _builtins.str | None = ...,
+        custom_type: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_include_details", b"_include_details", "_operation_type", b"_operation_type", "_page", b"_page", "_page_size", b"_page_size", "_page_token", b"_page_token", "_priority", b"_priority", "_project_id", b"_project_id", "_status", b"_status", "_tenant_id", b"_tenant_id", "date_from", b"date_from", "date_to", b"date_to", "include_details", b"include_details", "operation_type", b"operation_type", "page", b"page", "page_size", b"page_size", "page_token", b"page_token", "priority", b"priority", "project_id", b"project_id", "status", b"status", "tenant_id", b"tenant_id"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_custom_type", b"_custom_type", "_include_details", b"_include_details", "_operation_type", b"_operation_type", "_page", b"_page", "_page_size", b"_page_size", "_page_token", b"_page_token", "_priority", b"_priority", "_project_id", b"_project_id", "_status", b"_status", "_tenant_id", b"_tenant_id", "custom_type", b"custom_type", "date_from", b"date_from", "date_to", b"date_to", "include_details", b"include_details", "operation_type", b"operation_type", "page", b"page", "page_size", b"page_size", "page_token", b"page_token", "priority", b"priority", "project_id", b"project_id", "status", b"status", "tenant_id", b"tenant_id"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_include_details", b"_include_details", "_operation_type", b"_operation_type", "_page", b"_page", "_page_size", b"_page_size", "_page_token", b"_page_token", "_priority", b"_priority", "_project_id", b"_project_id", "_status", b"_status", "_tenant_id", b"_tenant_id", "date_from", b"date_from", "date_to", b"date_to", "include_details", b"include_details", "operation_type", b"operation_type", "page", b"page", "page_size", b"page_size", "page_token", b"page_token", "priority", b"priority", "project_id", b"project_id", "status", b"status", "tenant_id", b"tenant_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_custom_type", b"_custom_type", "_include_details", b"_include_details", "_operation_type", b"_operation_type", "_page", b"_page", "_page_size", b"_page_size", "_page_token", b"_page_token", "_priority", b"_priority", "_project_id", b"_project_id", "_status", b"_status", "_tenant_id", b"_tenant_id", "custom_type", b"custom_type", "date_from", b"date_from", "date_to", b"date_to", "include_details", b"include_details", "operation_type", b"operation_type", "page", b"page", "page_size", b"page_size", "page_token", b"page_token", "priority", b"priority", "project_id", b"project_id", "status", b"status", "tenant_id", b"tenant_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__custom_type: _TypeAlias = _typing.Literal["custom_type"]  # noqa: Y015
+    _WhichOneofArgType__custom_type: _TypeAlias = _typing.Literal["_custom_type", b"_custom_type"]  # noqa: Y015
     _WhichOneofReturnType__include_details: _TypeAlias = _typing.Literal["include_details"]  # noqa: Y015
     _WhichOneofArgType__include_details: _TypeAlias = _typing.Literal["_include_details", b"_include_details"]  # noqa: Y015
     _WhichOneofReturnType__operation_type: _TypeAlias = _typing.Literal["operation_type"]  # noqa: Y015
@@ -1072,6 +1102,8 @@ class ListOperationsRequest(_message.Message):
     _WhichOneofArgType__status: _TypeAlias = _typing.Literal["_status", b"_status"]  # noqa: Y015
     _WhichOneofReturnType__tenant_id: _TypeAlias = _typing.Literal["tenant_id"]  # noqa: Y015
     _WhichOneofArgType__tenant_id: _TypeAlias = _typing.Literal["_tenant_id", b"_tenant_id"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__custom_type) -> _WhichOneofReturnType__custom_type | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__include_details) -> _WhichOneofReturnType__include_details | None: ...
     @_typing.overload
@@ -1259,6 +1291,7 @@ class OperationSummary(_message.Message):
     CURRENT_PHASE_FIELD_NUMBER: _builtins.int
     RESOURCE_USAGE_FIELD_NUMBER: _builtins.int
     RECORDS_PROCESSED_FIELD_NUMBER: _builtins.int
+    CUSTOM_TYPE_FIELD_NUMBER: _builtins.int
     operation_id: _builtins.str
     """Its id."""
     operation_type: _common_pb2.OperationType.ValueType
@@ -1275,6 +1308,8 @@ class OperationSummary(_message.Message):
     """The phase at work."""
     records_processed: _builtins.int
     """Records handled."""
+    custom_type: _builtins.str
+    """The own workload; absent for documented types."""
     @_builtins.property
     def start_time(self) -> _timestamp_pb2.Timestamp:
         """First start."""
@@ -1311,13 +1346,16 @@ class OperationSummary(_message.Message):
         current_phase: _builtins.str | None = ...,
         resource_usage: Global___OperationSummary.ResourceUsage | None = ...,
         records_processed: _builtins.int | None = ...,
+        custom_type: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_current_phase", b"_current_phase", "_operation_id", b"_operation_id", "_operation_name", b"_operation_name", "_operation_type", b"_operation_type", "_priority", b"_priority", "_progress", b"_progress", "_records_processed", b"_records_processed", "_status", b"_status", "current_phase", b"current_phase", "duration", b"duration", "end_time", b"end_time", "estimated_completion", b"estimated_completion", "operation_id", b"operation_id", "operation_name", b"operation_name", "operation_type", b"operation_type", "priority", b"priority", "progress", b"progress", "records_processed", b"records_processed", "resource_usage", b"resource_usage", "start_time", b"start_time", "status", b"status"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_current_phase", b"_current_phase", "_custom_type", b"_custom_type", "_operation_id", b"_operation_id", "_operation_name", b"_operation_name", "_operation_type", b"_operation_type", "_priority", b"_priority", "_progress", b"_progress", "_records_processed", b"_records_processed", "_status", b"_status", "current_phase", b"current_phase", "custom_type", b"custom_type", "duration", b"duration", "end_time", b"end_time", "estimated_completion", b"estimated_completion", "operation_id", b"operation_id", "operation_name", b"operation_name", "operation_type", b"operation_type", "priority", b"priority", "progress", b"progress", "records_processed", b"records_processed", "resource_usage", b"resource_usage", "start_time", b"start_time", "status", b"status"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_current_phase", b"_current_phase", "_operation_id", b"_operation_id", "_operation_name", b"_operation_name", "_operation_type", b"_operation_type", "_priority", b"_priority", "_progress", b"_progress", "_records_processed", b"_records_processed", "_status", b"_status", "current_phase", b"current_phase", "duration", b"duration", "end_time", b"end_time", "estimated_completion", b"estimated_completion", "operation_id", b"operation_id", "operation_name", b"operation_name", "operation_type", b"operation_type", "priority", b"priority", "progress", b"progress", "records_processed", b"records_processed", "resource_usage", b"resource_usage", "start_time", b"start_time", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_current_phase", b"_current_phase", "_custom_type", b"_custom_type", "_operation_id", b"_operation_id", "_operation_name", b"_operation_name", "_operation_type", b"_operation_type", "_priority", b"_priority", "_progress", b"_progress", "_records_processed", b"_records_processed", "_status", b"_status", "current_phase", b"current_phase", "custom_type", b"custom_type", "duration", b"duration", "end_time", b"end_time", "estimated_completion", b"estimated_completion", "operation_id", b"operation_id", "operation_name", b"operation_name", "operation_type", b"operation_type", "priority", b"priority", "progress", b"progress", "records_processed", b"records_processed", "resource_usage", b"resource_usage", "start_time", b"start_time", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__current_phase: _TypeAlias = _typing.Literal["current_phase"]  # noqa: Y015
     _WhichOneofArgType__current_phase: _TypeAlias = _typing.Literal["_current_phase", b"_current_phase"]  # noqa: Y015
+    _WhichOneofReturnType__custom_type: _TypeAlias = _typing.Literal["custom_type"]  # noqa: Y015
+    _WhichOneofArgType__custom_type: _TypeAlias = _typing.Literal["_custom_type", b"_custom_type"]  # noqa: Y015
     _WhichOneofReturnType__operation_id: _TypeAlias = _typing.Literal["operation_id"]  # noqa: Y015
     _WhichOneofArgType__operation_id: _TypeAlias = _typing.Literal["_operation_id", b"_operation_id"]  # noqa: Y015
     _WhichOneofReturnType__operation_name: _TypeAlias = _typing.Literal["operation_name"]  # noqa: Y015
@@ -1334,6 +1372,8 @@ class OperationSummary(_message.Message):
     _WhichOneofArgType__status: _TypeAlias = _typing.Literal["_status", b"_status"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__current_phase) -> _WhichOneofReturnType__current_phase | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__custom_type) -> _WhichOneofReturnType__custom_type | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__operation_id) -> _WhichOneofReturnType__operation_id | None: ...
     @_typing.overload

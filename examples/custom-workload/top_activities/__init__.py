@@ -1,0 +1,1 @@
+"""The most frequent activities of an event log, as an own workload of Lodestream."""

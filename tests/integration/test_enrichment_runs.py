@@ -85,7 +85,7 @@ def test_each_phase_depends_on_its_own_parameters_alone(tmp_path):
     reads = {
         "Data Loading": columns,
         "Data Cleaning": {"cleaningRules", "removeDuplicates", "checkDuplicates", "timeWindow"},
-        "Data Enrichment": {"derivedColumns", "workingHours", "timeZone", "expressions"},
+        "Data Enrichment": {"derivedColumns", "workingHours", "timeZone", "expressions", "joins"},
         "Output Generation": {"outputFormat", "outputOptions"},
     }
     for name, function in PHASES.items():

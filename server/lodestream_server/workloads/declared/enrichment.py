@@ -20,6 +20,17 @@ _PARAMETERS = (
         inside=(Parameter("days", "texts"), Parameter("from"), Parameter("to")),
     ),
     Parameter("timeZone"),
+    # `on` is a word or an object: the worker reads it.
+    Parameter(
+        "joins",
+        "objects",
+        inside=(
+            Parameter("datasetId", "dataset", required=True),
+            Parameter("columns", "texts"),
+            Parameter("prefix"),
+            Parameter("keep", words=("first", "last", "only")),
+        ),
+    ),
     Parameter("expressions", "object"),
     Parameter("outputFormat", words=("csv", "parquet", "xes", "processed_csv")),
     Parameter("outputOptions", "object", inside=(Parameter("generateReports", "flag"),)),

@@ -234,7 +234,7 @@ def test_small_and_strange_logs_have_a_report(tmp_path, rows):
 
 
 def test_formats_are_made_as_asked(tmp_path):
-    """PDF is the map, JSON all results in one file; what does not exist is a warning, not a failure."""
+    """Without reports PDF is the map alone, JSON all results in one file; what does not exist is a warning, not a failure."""
     loans = world(tmp_path, events(LOANS))
     options = {"exportFormats": ["pdf", "JSON", "PowerPoint"], "generateReports": False}
     _, phase = loans.report(outputOptions=options)
@@ -243,6 +243,16 @@ def test_formats_are_made_as_asked(tmp_path):
     assert files(phase)["process-map.pdf"].path.read_bytes().startswith(b"%PDF")
     assert json.loads(files(phase)["results.json"].path.read_text("utf-8"))["discovery"]["cases"] == 7
     assert phase.warnings[0].text == "Export format POWERPOINT is not available"
+
+
+def test_pdf_is_a_report_to_read_as_well(tmp_path):
+    """Beside the map."""
+    finished, phase = world(tmp_path, events(LOANS)).report(outputOptions={"exportFormats": ["PDF"]})
+
+    made = files(phase)["report.pdf"]
+    assert (made.type, made.kind) == ("Report", "ProcessMiningReport")
+    assert made.path.read_bytes().startswith(b"%PDF")
+    assert {"kind": "ProcessMiningReport", "file": "report.pdf", "format": "PDF"} in finished.results["outputs"]
 
 
 def test_output_format_names_formats_among_its_words():

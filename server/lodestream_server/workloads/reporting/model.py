@@ -53,13 +53,17 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of raw values; `total` rows exist, of which these are the first. `name` is a file's or a sheet's name."""
+    """Rows of raw values; `total` rows exist, of which these are the first. `name` is the name of a file.
+
+    `row_kinds`, where rows differ in kind: that of each row's last value.
+    """
 
     name: str
     title: str
     columns: tuple[Column, ...]
     rows: tuple[tuple[Value, ...], ...]
     total: int
+    row_kinds: tuple[Kind, ...] = ()
 
     def largest(self, place: int) -> float:
         """The largest number of a column; 1 where there is none, so that it can be divided by."""

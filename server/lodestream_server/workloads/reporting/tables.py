@@ -28,9 +28,12 @@ def as_csv(document: Document) -> bytes:
 
 
 def sheets(document: Document) -> Iterator[tuple[str, Rows]]:
-    """Every table with its header as rows: key figures, recommendations, then the tables in their order."""
-    for name, block in tables_of(document):
-        yield name, [[_header(c.label, c.kind) for c in block.columns], *(list(row) for row in block.rows)]
+    """Every table with its header as rows, units in brackets."""
+    for name, table in tables_of(document):
+        rows: Rows = [list(row) for row in table.rows]
+        for row, kind in zip(rows, table.row_kinds, strict=False):
+            row[0] = _labelled(str(row[0]), kind)
+        yield name, [[_labelled(column.label, column.kind) for column in table.columns], *rows]
 
 
 def tables_of(document: Document) -> Iterator[tuple[str, Table]]:
@@ -54,7 +57,8 @@ def _as_table(key: str, block: object, document: Document) -> Table | None:
         case Figures():
             columns = (Column(say("column.what")), Column(say("column.value"), "number"))
             figures = tuple((f.label, f.value) for f in block.items)
-            return Table(f"figures-{key}", say("table.comparison"), columns, figures, len(figures))
+            kinds = tuple(f.kind for f in block.items)
+            return Table(f"figures-{key}", say("table.comparison"), columns, figures, len(figures), kinds)
         case Advice():
             title = say("section.recommendations")
             labels = (say("column.priority"), say("column.category"), title, block.bound, block.measured)
@@ -64,7 +68,7 @@ def _as_table(key: str, block: object, document: Document) -> Table | None:
             return None
 
 
-def _header(label: str, kind: str) -> str:
+def _labelled(label: str, kind: str) -> str:
     return f"{label} [{UNITS[kind]}]" if kind in UNITS else label
 
 

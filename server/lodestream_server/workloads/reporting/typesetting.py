@@ -38,12 +38,6 @@ def png(folder: Path, svg: str, width: int) -> bytes:
     return _one(made)
 
 
-def pages(folder: Path, template: str, data: Any) -> int:
-    """How many pages the document has."""
-    made = _compiler(folder, template, data).compile(format="svg")
-    return len(made) if isinstance(made, list) else 1
-
-
 def _compiler(folder: Path, template: str, data: Any) -> typst.Compiler:
     """Template and data are put into the folder; packages would be looked for in an empty place inside it."""
     (folder / template).write_bytes((_HERE / "templates" / template).read_bytes())

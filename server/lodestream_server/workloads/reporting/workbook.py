@@ -8,7 +8,7 @@ from typing import Any
 
 import xlsxwriter  # type: ignore[import-untyped]  # ships no annotations
 
-from lodestream_server.workloads.reporting.model import Chart, Column, Document, Table, Value
+from lodestream_server.workloads.reporting.model import Chart, Column, Document, Kind, Table, Value
 from lodestream_server.workloads.reporting.speech import Speech
 from lodestream_server.workloads.reporting.tables import tables_of
 from lodestream_server.workloads.reporting.typesetting import EPOCH
@@ -95,19 +95,21 @@ class _Sheets:
             sheet.write_string(0, place, column.label, self.head)
         for number, row in enumerate(table.rows, start=1):
             for place, (column, value) in enumerate(zip(table.columns, row, strict=True)):
-                self._cell(sheet, number, place, column, value)
+                last = place == len(row) - 1
+                kind = table.row_kinds[number - 1] if table.row_kinds and last else column.kind
+                self._cell(sheet, number, place, kind, value)
         sheet.autofilter(0, 0, max(1, len(table.rows)), len(table.columns) - 1)
         if table.more:
             said = self.speech.say("more_rows", count=self.speech.count(table.more))
             sheet.write_string(len(table.rows) + 2, 0, said)
 
-    def _cell(self, sheet: Any, row: int, place: int, column: Column, value: Value) -> None:
+    def _cell(self, sheet: Any, row: int, place: int, kind: Kind, value: Value) -> None:
         if value is None:
             return
         if isinstance(value, str):
             sheet.write_string(row, place, value[:32_000], self.plain)
             return
-        kind = "number" if column.kind == "text" else column.kind
+        kind = "number" if kind == "text" else kind
         sheet.write_number(row, place, value / _DAY if kind == "duration" else value, self.kinds[kind])
 
     def charts(self, document: Document) -> None:

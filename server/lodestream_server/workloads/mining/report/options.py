@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-#: Formats that exports can have. PDF is the process map; the report is HTML with a layout for printing.
+#: Formats that exports can have. PDF is the report and the process map, each a file.
 KNOWN = ("CSV", "PARQUET", "JSON", "PDF", "HTML", "SVG")
 _USUAL = frozenset({"CSV", "PARQUET"})
 _DATA = frozenset({"CSV", "PARQUET", "JSON"})

@@ -58,6 +58,11 @@ class ServerSettings(DeliveryFields):
     seats: int = Field(default_factory=seats_of_this_machine, ge=1, le=256)
     #: Memory of a run that does not say; 0: the machine's, shared between the seats.
     run_memory_bytes: int = Field(default=0, ge=0)
+    #: Processor cores and memory that all runs may ask for together; 0: the machine's. What does not fit waits.
+    cpu_units: float = Field(default=0, ge=0)
+    memory_bytes: int = Field(default=0, ge=0)
+    #: How long a run may wait in the queue before it times out. None: as long as it takes.
+    queue_limit_s: float | None = Field(default=None, gt=0)
     largest_upload_bytes: int = Field(default=20 * 10**9, ge=1)
     #: From the flag to SIGKILL when a run is cancelled.
     cancel_grace_s: float = Field(default=5.0, ge=0)
@@ -103,12 +108,15 @@ class ServerSettings(DeliveryFields):
     #: Address of an OpenTelemetry collector (OTLP over HTTP), such as http://127.0.0.1:4318, that gets a span per call.
     traces: str | None = None
     #: Days after which what is over goes: events told along the way and artifacts since the end of their run, datasets
-    #: since they came, attempts of deliveries since they were made. None: never.
+    #: since they came, attempts of deliveries and ids of requests since they were made. None: never.
     keep_events_days: float | None = Field(default=None, ge=0)
     keep_artifacts_days: float | None = Field(default=None, ge=0)
     keep_datasets_days: float | None = Field(default=None, ge=0)
     keep_attempts_days: float | None = Field(default=None, ge=0)
-    #: Bytes that one tenant's artifacts and datasets may take before the oldest go. None: any number.
+    keep_requests_days: float | None = Field(default=None, ge=1)
+    #: Bytes that one tenant's events along the way, artifacts and datasets may take before the oldest go. None: any
+    #: number.
+    keep_events_bytes: int | None = Field(default=None, ge=0)
     keep_artifacts_bytes: int | None = Field(default=None, ge=0)
     keep_datasets_bytes: int | None = Field(default=None, ge=0)
     #: Tenants with rules of their own: {"<tenant>": {"events_days": 7, "datasets_bytes": 1000000000}} as JSON.
@@ -146,19 +154,23 @@ class ServerSettings(DeliveryFields):
         """What is kept for how long."""
         default = Keep(
             self.keep_events_days,
+            self.keep_events_bytes,
             self.keep_artifacts_days,
             self.keep_artifacts_bytes,
             self.keep_datasets_days,
             self.keep_datasets_bytes,
         )
         own = {tenant.lower(): keep for tenant, keep in self.keep_tenants.items()}
-        return Policy(default, own, self.keep_attempts_days, self.keep_every_s)
+        return Policy(default, own, self.keep_attempts_days, self.keep_requests_days, self.keep_every_s)
 
     def engine(self) -> EngineSettings:
         """The part that the engine reads."""
         return EngineSettings(
             seats=self.seats,
             run_memory_bytes=self.run_memory_bytes,
+            cpu_units=self.cpu_units,
+            memory_bytes=self.memory_bytes,
+            queue_limit_s=self.queue_limit_s,
             largest_upload_bytes=self.largest_upload_bytes,
             quotas=Quotas(self.tenant_waiting_runs, self.tenant_dataset_bytes) if self.limits else NO_QUOTAS,
             retention=self.retention(),

@@ -1,13 +1,17 @@
 """What is old goes, and nothing that somebody needs goes with it. On a clock that a test moves."""
 
 import json
+from functools import partial
 
 import pytest
+from lodestream_server.engine.batches import NewBatch, NewStep
 from lodestream_server.engine.datasets import NewDataset
 from lodestream_server.engine.keeping import Keep, Policy
+from lodestream_server.runs.states import RunKind
 from lodestream_server.settings import ServerSettings
 from lodestream_server.store.reading import Scope
-from lodestream_server.store.retention import ALONG_THE_WAY, too_many
+from lodestream_server.store.requests import RequestId
+from lodestream_server.store.retention import ALONG_THE_WAY, runs_with_events, too_many
 
 from lodestream.errors import DatasetNotFound
 from lodestream.v1 import common_pb2, job_pb2
@@ -67,6 +71,113 @@ async def test_an_old_run_keeps_its_story_and_its_results(tmp_path):
         assert await engine.retention.has_all_after(old, len(before) - 1)
         assert (await engine.retention.sweep()).events == 0
         gate.touch()
+
+
+async def test_the_oldest_stories_are_shortened_to_make_room(tmp_path):
+    """Beyond so many bytes of what was told along the way; what still runs and the newest keep all of it."""
+    clock, gate = ManualClock(), tmp_path / "gate"
+    async with engine_at(tmp_path / "data", clock, retention=keeping()) as engine:
+        runs = []
+        for _ in range(3):
+            clock.advance(1)
+            runs.append(await finished(engine))
+        sizes = {
+            run: size for run, _, size in await engine.store.read(partial(runs_with_events, tenant=SCOPE.tenant_id))
+        }
+        assert list(sizes) == runs
+    room = sizes[runs[1]] + sizes[runs[2]]
+    async with engine_at(tmp_path / "data", clock, retention=keeping(events_bytes=room)) as engine:
+        going = (await engine.submit(job("CountThenWait", gate=gate))).run.run_id
+        await until(engine, going, "phase-completed")
+        await engine.retention.sweep()  # or the one that an opened engine begins with
+        assert not set(await kinds(engine, runs[0])) & set(ALONG_THE_WAY)
+        for run in (*runs[1:], going):
+            assert set(await kinds(engine, run)) & set(ALONG_THE_WAY)
+        assert (await engine.retention.sweep()).runs_cut == 0
+        gate.touch()
+        await engine.ended(SCOPE, going)
+
+
+async def test_nothing_goes_of_which_somebody_is_still_to_be_told(tmp_path):
+    """A callback of the run, of its batch, a webhook that lags behind, a run that builds on it: each keeps all of it,
+    by age and by size, until it is done."""
+    clock, gate = ManualClock(), tmp_path / "gate"
+    keep = keeping(events_days=0, events_bytes=0, artifacts_days=0)
+    async with engine_at(tmp_path / "data", clock, seats=1, retention=keep) as engine:
+        step = NewStep("only", job("Count", kind=RunKind.OPERATION))
+        batch = await engine.groups.submit(NewBatch(SCOPE, "A batch", (step,)))
+        of_batch = await engine.ended(SCOPE, batch.runs[0].run_id)
+        alone, needed, lagging = await finished(engine), await finished(engine), await finished(engine)
+        told = {
+            "run": ("callback", alone, 0),
+            "batch": ("batch-callback", batch.batch.batch_id, 0),
+            "hook": ("webhook", None, (await engine.get(SCOPE, lagging)).last_position - 1),
+        }
+        for name, (kind, run, cursor) in told.items():
+            row = (name, kind, SCOPE.tenant_id, SCOPE.project_id, run, "ACTIVE", cursor, 0, b"{}")
+            await engine.store.write(partial(_endpoint, row=row))
+        blocker = (await engine.submit(job("OnlyWait", gate=gate))).run.run_id
+        await until(engine, blocker, "phase-started")
+        waits = (await engine.submit(job("Count", dependencies=(needed, blocker)))).run.run_id
+        clock.advance(1)
+        runs = {"batch": of_batch.run_id, "run": alone, "hook": lagging, "needed": needed}
+        before = {name: await kinds(engine, run) for name, run in runs.items()}
+        swept = await engine.retention.sweep()
+        assert (swept.events, swept.runs_emptied) == (0, 0)
+        for name in told:
+            await engine.store.write(partial(_served, name=name))
+            clock.advance(1)
+            await engine.retention.sweep()
+            after = {name: await kinds(engine, run) for name, run in runs.items()}
+            # The webhook is told in commit order: while it lags, nothing after its cursor may go.
+            assert {name for name in runs if after[name] != before[name]} == _free(told, name)
+        assert await kinds(engine, needed) == before["needed"]
+        gate.touch()
+        await engine.ended(SCOPE, waits)
+        clock.advance(1)
+        await engine.retention.sweep()
+        assert not set(await kinds(engine, needed)) & set(ALONG_THE_WAY)
+
+
+def _free(told, served):
+    """The runs that nobody is to be told of any more, endpoints being served in their order."""
+    names = list(told)
+    return set(names[: names.index(served) + 1])
+
+
+def _endpoint(tx, row):
+    names = "endpoint, kind, tenant, project, run, status, cursor, created, registration"
+    tx.connection.execute(f"INSERT INTO endpoints ({names}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+
+
+def _served(tx, name):
+    tx.connection.execute("UPDATE endpoints SET status = 'DISABLED' WHERE endpoint = ?", (name,))
+
+
+async def test_request_ids_are_forgotten_when_they_are_old_and_their_run_has_ended(tmp_path):
+    """Then the same id is a new one; before, and while the run or a run of the batch goes on, it has its one effect."""
+    clock, gate = ManualClock(), tmp_path / "gate"
+    policy = Policy(requests_days=1, every_s=10_000 * DAY)
+    async with engine_at(tmp_path / "data", clock, retention=policy) as engine:
+        new = {name: RequestId("jobs", name, name.encode()) for name in ("done", "going", "batch")}
+        first = (await engine.submit(job("Count", request=new["done"]))).run.run_id
+        await engine.ended(SCOPE, first)
+        waiting = job("OnlyWait", gate=gate, request=new["going"])
+        going = (await engine.submit(waiting)).run.run_id
+        step = NewStep("only", job("Gate", kind=RunKind.OPERATION, gate=gate))
+        batch = await engine.groups.submit(NewBatch(SCOPE, "A batch", (step,), request=new["batch"]))
+        assert (await engine.retention.sweep()).requests == 0
+        assert (await engine.submit(job("Count", request=new["done"]))).run.run_id == first
+        clock.advance(DAY + 1)
+        assert (await engine.retention.sweep()).requests == 1
+        assert (await engine.submit(job("Count", request=new["done"]))).run.run_id != first
+        assert (await engine.submit(waiting)).run.run_id == going
+        again = await engine.groups.submit(NewBatch(SCOPE, "A batch", (step,), request=new["batch"]))
+        assert again.batch.batch_id == batch.batch.batch_id
+        gate.touch()
+        await engine.ended(SCOPE, going)
+        await engine.ended(SCOPE, batch.runs[0].run_id)
+        assert (await engine.retention.sweep()).requests == 2
 
 
 async def test_files_of_old_runs_go_and_their_story_stays(tmp_path):

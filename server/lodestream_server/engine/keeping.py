@@ -10,6 +10,7 @@ class Keep:
     was created; bytes of all of the tenant's, the oldest going first."""
 
     events_days: float | None = None
+    events_bytes: int | None = None
     artifacts_days: float | None = None
     artifacts_bytes: int | None = None
     datasets_days: float | None = None
@@ -18,14 +19,17 @@ class Keep:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What is kept: by default, and of the tenants who have a rule of their own. Attempts are those of deliveries."""
+    """What is kept: by default, and of the tenants who have a rule of their own. Attempts are those of deliveries,
+    requests the ids that callers gave to their submissions."""
 
     default: Keep = field(default_factory=Keep)
     tenants: Mapping[str, Keep] = field(default_factory=dict)
     attempts_days: float | None = None
+    requests_days: float | None = None
     every_s: float = 3600.0
 
     @property
     def asks_for_nothing(self) -> bool:
         """Whether everything is kept."""
-        return self.attempts_days is None and {self.default, *self.tenants.values()} == {Keep()}
+        whole_store = (self.attempts_days, self.requests_days)
+        return whole_store == (None, None) and {self.default, *self.tenants.values()} == {Keep()}

@@ -20,6 +20,7 @@ from lodestream_server.engine.leavings import Leavings
 from lodestream_server.store import retention as stored
 from lodestream_server.store.reading import Scope
 from lodestream_server.store.records import remove_dataset
+from lodestream_server.store.requests import forget
 from lodestream_server.store.store import Store
 from lodestream_server.store.times import to_us
 
@@ -34,13 +35,14 @@ _LOOK_BACK: Final = timedelta(days=30)
 
 @dataclass(slots=True)
 class Swept:
-    """What went: runs that lost events, events, runs that lost files, datasets, attempts."""
+    """What went: runs that lost events, events, runs that lost files, datasets, attempts, request ids."""
 
     runs_cut: int = 0
     events: int = 0
     runs_emptied: int = 0
     datasets: int = 0
     attempts: int = 0
+    requests: int = 0
 
 
 class Retention:
@@ -71,11 +73,14 @@ class Retention:
         swept = Swept()
         for tenant in await self._store.read(stored.tenants):
             keep = self._policy.tenants.get(tenant, self._policy.default)
-            await self._events(tenant, keep, swept)
+            await self._old_events(tenant, keep, swept)
+            await self._too_many_events(tenant, keep, swept)
             await self._files(tenant, keep, swept)
             await self._datasets(tenant, keep, swept)
         if (before := self._before(self._policy.attempts_days)) is not None:
-            swept.attempts = await self._store.write(lambda tx: prune(tx, before))
+            swept.attempts = await self._store.write(partial(prune, before=before))
+        if (before := self._before(self._policy.requests_days)) is not None:
+            swept.requests = await self._store.write(partial(forget, before=before))
         return swept
 
     async def has_all_after(self, run_id: str, sequence: int) -> bool:
@@ -91,7 +96,7 @@ class Retention:
                 log.exception("what is old could not be removed; the next sweep tries again")
             await self._clock.sleep_until(self._clock.now() + timedelta(seconds=self._policy.every_s))
 
-    async def _events(self, tenant: str, keep: Keep, swept: Swept) -> None:
+    async def _old_events(self, tenant: str, keep: Keep, swept: Swept) -> None:
         if (before := self._before(keep.events_days)) is None:
             return
         since = self._seen.get(tenant, _BEGIN)
@@ -101,6 +106,15 @@ class Retention:
                 swept.events += await self._store.write(partial(stored.cut, run_id=run_id))
             swept.runs_cut += len(runs)
         self._seen[tenant] = max(since, before - _LOOK_BACK)
+
+    async def _too_many_events(self, tenant: str, keep: Keep, swept: Swept) -> None:
+        if keep.events_bytes is None:
+            return
+        runs = await self._store.read(partial(stored.runs_with_events, tenant=tenant))
+        sized = [(ended, size) for _, ended, size in runs]
+        for run_id, *_ in runs[: stored.too_many(sized, None, keep.events_bytes)]:
+            swept.events += await self._store.write(partial(stored.cut, run_id=run_id))
+            swept.runs_cut += 1
 
     async def _files(self, tenant: str, keep: Keep, swept: Swept) -> None:
         before = self._before(keep.artifacts_days)

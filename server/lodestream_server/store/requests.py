@@ -3,10 +3,14 @@ transaction."""
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from lodestream.errors import IdempotencyKeyReused
 from lodestream_server.store.times import to_us
 from lodestream_server.store.writer import Transaction
+
+#: The run or batch that an id stands for.
+_ANSWER: Final = "json_extract(CAST(response AS TEXT), '$')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,16 @@ def remembered(tx: Transaction, request: RequestId) -> bytes | None:
         raise IdempotencyKeyReused
     response: bytes = row[1]
     return response
+
+
+def forget(tx: Transaction, before: datetime) -> int:
+    """Forgets ids from before that instant, so that they are new again; how many. Those of what has not ended stay."""
+    return tx.connection.execute(
+        "DELETE FROM remembered_requests WHERE created < ? AND"
+        f" NOT EXISTS (SELECT 1 FROM runs r WHERE r.run = {_ANSWER} AND r.ended IS NULL) AND {_ANSWER} NOT IN"
+        " (SELECT coalesce(json_extract(CAST(folded AS TEXT), '$.batch_id'), '') FROM runs WHERE ended IS NULL)",
+        (to_us(before),),
+    ).rowcount
 
 
 def remember(tx: Transaction, request: RequestId, response: bytes, now: datetime) -> None:

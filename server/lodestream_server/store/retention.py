@@ -23,7 +23,9 @@ _FREE: Final = (
     " NOT EXISTS (SELECT 1 FROM dependencies d JOIN runs w ON w.run = d.run WHERE d.needs = r.run AND w.ended IS NULL)"
     " AND NOT EXISTS (SELECT 1 FROM retries t JOIN runs w ON w.run = t.run WHERE t.origin = r.run AND w.ended IS NULL)"
     " AND NOT EXISTS (SELECT 1 FROM endpoints p WHERE p.status = 'ACTIVE' AND p.tenant = r.tenant AND (p.run = r.run"
-    " OR (p.kind = 'webhook' AND p.cursor < (SELECT max(position) FROM events v WHERE v.run = r.run))))"
+    " OR (p.kind = 'webhook' AND p.cursor < (SELECT max(position) FROM events v WHERE v.run = r.run))"
+    # A callback of a batch carries the batch where others carry the run; it tells of every operation.
+    " OR (p.kind = 'batch-callback' AND p.run = json_extract(CAST(r.folded AS TEXT), '$.batch_id'))))"
 )
 #: The cast: records are JSON kept as bytes, which older SQLite refuses to read as JSON.
 _SIZE: Final = "json_extract(CAST(record AS TEXT), '$.size_bytes')"
@@ -51,6 +53,17 @@ def cut(tx: Transaction, run_id: str) -> int:
     """Leaves an ended run its story; how many events went."""
     where = f"run = ? AND kind IN ({_KINDS}) AND EXISTS (SELECT 1 FROM runs WHERE run = ? AND ended IS NOT NULL)"
     return tx.connection.execute(f"DELETE FROM events WHERE {where}", (run_id, run_id)).rowcount
+
+
+def runs_with_events(connection: sqlite3.Connection, tenant: str) -> list[tuple[str, int, int]]:
+    """Ended runs that have more than their story and that nobody needs any more, oldest first: id, when it ended in us,
+    bytes of what can go."""
+    query = (
+        "SELECT r.run, r.ended, sum(length(e.body)) FROM runs r JOIN events e ON e.run = r.run"
+        f" WHERE r.tenant = ? AND r.ended IS NOT NULL AND e.kind IN ({_KINDS}) AND {_FREE}"
+        " GROUP BY r.run ORDER BY r.ended"
+    )
+    return connection.execute(query, (tenant,)).fetchall()
 
 
 def has_all_after(connection: sqlite3.Connection, run_id: str, sequence: int) -> bool:

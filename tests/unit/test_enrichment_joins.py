@@ -5,7 +5,7 @@ import pytest
 from lodestream_server.workloads.declared.enrichment import JOB
 from lodestream_server.workloads.enrichment.join import joins_of
 from lodestream_server.workloads.parameters import violations
-from lodestream_server.workloads.phase import BadInput, DatasetFile
+from lodestream_server.workloads.phase import BadInput, Cancelled, DatasetFile
 
 from tests.unit.enrichment_world import PHASES, world
 
@@ -83,6 +83,25 @@ def test_two_joins_may_meet(tmp_path):
     rows, _ = joined(tmp_path, BY_CUSTOMER | {"prefix": "a_"}, BY_CUSTOMER | {"prefix": "b_", "columns": ["segment"]})
     assert rows["a_segment"].to_list() == rows["b_segment"].to_list()
     assert "b_limit" not in rows.columns
+
+
+def test_a_standard_name_with_a_prefix_is_free(tmp_path):
+    """Without one it is marked as the source's."""
+    other = "number,activity\n8,Call\n"
+    rows, _ = joined(tmp_path, BY_CUSTOMER, BY_CUSTOMER | {"prefix": "crm_"}, other=other)
+    assert rows.columns[-2:] == ["activity (source)", "crm_activity"]
+
+
+def test_a_join_stops_wherever_it_is_asked_to(tmp_path):
+    """While the other dataset is read, while keys are dealt out, while they are matched."""
+    _, here = joined(tmp_path, BY_CUSTOMER)
+    whole = here.phases["Data Enrichment"]
+    for stop in range(0, whole.checks, 3):
+        again = here.phase("Data Enrichment", datasets=whole.datasets, cancel_after=stop)
+        again.folder = tmp_path / f"again-{stop}"
+        again.__post_init__()
+        with pytest.raises(Cancelled):
+            again.run(PHASES["Data Enrichment"])
 
 
 @pytest.mark.parametrize(

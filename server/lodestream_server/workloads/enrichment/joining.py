@@ -82,7 +82,7 @@ class Joining:
             raise fault(
                 f"{self.join.field}.columns", unknown(missing[0], list(found), "column there"), "MISSING_COLUMN"
             )
-        self.names = {name: self.join.prefix + attribute_name(name) for name in found}
+        self.names = {name: attribute_name(self.join.prefix + name) for name in found}
 
     def take(self, bucket: int, frame: pl.DataFrame) -> None:
         """The events of a bucket: case_id and the key's column."""

@@ -34,7 +34,7 @@ def doctor(
     tls_key: Annotated[Path | None, typer.Option(help="As for serve.")] = None,
     as_json: Annotated[bool, typer.Option("--json", "-j", help="One JSON document.")] = False,
 ) -> None:
-    """Look at settings, files, libraries and the store of a server, and say what is unsafe or broken.
+    """Look at settings, files, libraries, own workloads and the store of a server, and say what is unsafe or broken.
 
     Reads the same LODESTREAM_* variables as serve, changes nothing, and may run beside a server.
     """
@@ -49,6 +49,7 @@ def _doctor(given: dict[str, Any], as_json: bool) -> int:
     from lodestream_server.doctor.library_checks import libraries
     from lodestream_server.doctor.place_checks import place
     from lodestream_server.doctor.settings_checks import settings
+    from lodestream_server.doctor.workload_checks import workloads
     from lodestream_server.settings import ServerSettings
 
     try:
@@ -58,7 +59,7 @@ def _doctor(given: dict[str, Any], as_json: bool) -> int:
             name = "-".join(str(part) for part in error["loc"]).replace("_", "-")
             sys.stderr.write(f"lodestream doctor: --{name}: {error['msg'].removeprefix('Value error, ')}\n")
         return USAGE
-    found = [*settings(chosen), *place(chosen.data_dir), *libraries()]
+    found = [*settings(chosen), *place(chosen.data_dir), *libraries(), *workloads()]
     bad = any(finding.level == "problem" for finding in found)
     if as_json:
         document = {"healthy": not bad, "findings": found}

@@ -131,6 +131,18 @@ def test_filters_and_the_time_window_choose_what_is_looked_at(tmp_path):
     assert "Region equals North" in here.page
 
 
+def test_a_comprehensive_analysis_may_compare_periods_too(tmp_path):
+    """Each period chooses whole cases by their begin, so the run's own does not cut the other."""
+    log = slower_after(tmp_path / "log.csv")
+    wish = {"timeWindow": {"startDate": "2024-01-02", "endDate": "2024-01-03"}}
+    window = {"startDate": "2024-02-10", "endDate": "2024-02-11"}
+    results = analysed(tmp_path, log, last="Analysis", timeWindow=window, compareWith=wish).results
+    assert [side["cases"] for side in results["selections"]] == [48, 48]
+    assert results["comparison"]["activities"][0]["activity"] == "Check"
+    alone = analysed(tmp_path / "alone", log, last="Data Loading", timeWindow=window)
+    assert alone.finished["Data Loading"].results["outsideTimeWindow"] > 0
+
+
 def test_people_hand_over_and_break_duties_as_the_log_was_made(tmp_path):
     """78 of 80 cases change the person before Pay; in two one person did both, which chance would make 20 times."""
     here = analysed(tmp_path, duties(tmp_path / "log.csv"), analysisType="resources")

@@ -34,7 +34,7 @@ def advise(analysis: Json, performance: Json, variants: pl.DataFrame | None, cou
     found += _comparison(analysis.get("comparison"))
     found += _resources(analysis.get("resources"))
     order = {"High": 0, "Medium": 1, "Low": 2}
-    return sorted(found, key=lambda item: (order[item.priority], -item.saving))
+    return sorted(found, key=lambda item: (order[item.priority], -item.saving, item.category == "Data Quality"))
 
 
 def _name(text: str) -> str:
@@ -108,7 +108,7 @@ def _handed_over(handover: Json, slow: float, quick: float) -> Recommendation:
     most = handover["rows"][0]
     return Recommendation(
         "Resource Allocation",
-        "Low",
+        "Medium",
         "Look at the handovers with the most waiting; work waits longer when it changes hands",
         "The log cannot tell how much of this waiting is due to the handover and how much to the activities",
         f"{count(handover['handovers'])} of {count(handover['steps'])} steps ({percent(handover['shareOfSteps'])}) "

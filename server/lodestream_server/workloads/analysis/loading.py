@@ -1,6 +1,6 @@
 """Data Loading of an analysis: as in mining; a comparison also loads the second dataset, into the folder `second`.
 
-A comparison loads the whole log, because its time windows choose cases by their begin; every other type loads the
+Who compares loads the whole log, because the time windows then choose cases by their begin; everybody else loads the
 events of `timeWindow`, as mining does.
 """
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from lodestream_server.workloads.analysis.part import Part
 from lodestream_server.workloads.analysis.selected import SECOND
-from lodestream_server.workloads.analysis.wishes import against, analysis_type
+from lodestream_server.workloads.analysis.wishes import against
 from lodestream_server.workloads.enrichment.faults import fault
 from lodestream_server.workloads.mining.loading import start
 from lodestream_server.workloads.phase import DatasetFile, Json, Phase
@@ -38,6 +38,7 @@ class _Without(Mapping[str, Any]):
         return sum(1 for _ in self)
 
 
+_WINDOW = ("timeWindow",)
 #: A second dataset has columns of its own; those that the run names are of the first.
 _COLUMNS = ("caseIdColumn", "activityNameColumn", "activityTimeColumn", "startTimeColumn", "resourceColumn")
 
@@ -45,23 +46,19 @@ _COLUMNS = ("caseIdColumn", "activityNameColumn", "activityTimeColumn", "startTi
 def load(phase: Phase) -> Json:
     """Results as in mining; with a second dataset also `second`, its results. Raises as mining does."""
     other = against(phase.parameters)
-    hidden = ("timeWindow",) if analysis_type(phase.parameters) == "comparison" else ()
-    first = start(_part(phase, phase.dataset, hidden))
+    first = start(_part(phase, phase.dataset, () if other is None else _WINDOW))
+    count = first.source.records
     if other is None or other.dataset_id is None:
-        first.phase = _part(phase, phase.dataset, hidden, 0, first.source.records, first.source.records)
+        first.phase = _part(phase, phase.dataset, () if other is None else _WINDOW, 0, count, count)
         return first.run()
-    second = start(_part(phase, _named(phase, other.dataset_id), (*hidden, *_COLUMNS), quiet=True))
-    count, more = first.source.records, second.source.records
-    first.phase = _part(phase, phase.dataset, hidden, 0, count, count + more)
+    file = _named(phase, other.dataset_id)
+    second = start(_part(phase, file, _WINDOW + _COLUMNS, second=True))
+    more = second.source.records
+    first.phase = _part(phase, phase.dataset, _WINDOW, 0, count, count + more)
     results = first.run()
-    second.phase = _part(phase, second.phase.dataset, second_hidden(hidden), count, more, count + more, quiet=True)
+    second.phase = _part(phase, file, _WINDOW + _COLUMNS, count, more, count + more, second=True)
     results["second"] = second.run()
     return results
-
-
-def second_hidden(hidden: tuple[str, ...]) -> tuple[str, ...]:
-    """The parameters that say nothing about the second dataset."""
-    return (*hidden, *_COLUMNS)
 
 
 def _named(phase: Phase, dataset_id: str) -> DatasetFile:
@@ -77,7 +74,8 @@ def _part(
     begin: int = 0,
     length: int = 0,
     whole: int = 0,
-    quiet: bool = False,
+    second: bool = False,
 ) -> Part:
-    out, scratch = (phase.out / SECOND, phase.scratch / SECOND) if quiet else (phase.out, phase.scratch)
-    return Part(phase, out, scratch, {}, begin, length, whole, quiet, _Without(phase.parameters, hidden), dataset)
+    out, scratch = (phase.out / SECOND, phase.scratch / SECOND) if second else (phase.out, phase.scratch)
+    parameters, about = _Without(phase.parameters, hidden), dataset.name if dataset and second else ""
+    return Part(phase, out, scratch, {}, begin, length, whole, second, parameters, dataset, about)

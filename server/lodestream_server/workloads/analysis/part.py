@@ -23,7 +23,7 @@ from lodestream_server.workloads.phase import (
 @dataclass(slots=True)
 class Part:
     """Implements `Phase`. `begin` and `length` are its stretch of `whole` records; a quiet part says nothing but
-    warnings."""
+    warnings. `about` tells its warnings and files from those of its neighbours."""
 
     phase: Phase
     out: Path
@@ -35,6 +35,7 @@ class Part:
     quiet: bool = False
     parameters: Mapping[str, Any] = field(default_factory=dict)
     dataset: DatasetFile | None = None
+    about: str = ""
     name: str = field(init=False)
     datasets: Mapping[str, DatasetFile] = field(init=False)
     resources: Mapping[str, ResourceFile] = field(init=False)
@@ -68,7 +69,7 @@ class Part:
 
     def warn(self, issue: str, /, **details: Any) -> None:
         """See `Phase.warn`."""
-        self.phase.warn(issue, **details)
+        self.phase.warn(f"{self.about}: {issue}" if self.about else issue, **details)
 
     def milestone(self, description: str, /, **details: Any) -> None:
         """See `Phase.milestone`."""
@@ -95,6 +96,7 @@ class Part:
         records: int | None = None,
     ) -> None:
         """See `Phase.artifact`."""
+        name = f"{name} of {self.about}" if self.about else name
         self.phase.artifact(path, name=name, type=type, kind=kind, description=description, records=records)
 
     def leave(self, path: Path, *, name: str, type: ArtifactType, kind: str = "", description: str = "") -> None:

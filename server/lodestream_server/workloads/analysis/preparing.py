@@ -13,7 +13,7 @@ import polars as pl
 from lodestream_server.workloads.analysis import quality_checks
 from lodestream_server.workloads.analysis.filters import Filter, bound, filters_of
 from lodestream_server.workloads.analysis.selected import LOADING, REFERENCE, SECOND, SUBJECT, opened
-from lodestream_server.workloads.analysis.wishes import Against, against, analysis_type
+from lodestream_server.workloads.analysis.wishes import Against, against
 from lodestream_server.workloads.mining import spoken
 from lodestream_server.workloads.mining.disk import writing
 from lodestream_server.workloads.mining.summary import FOLDER, LogSummary
@@ -92,10 +92,11 @@ def prepare(phase: Phase) -> Json:
 def _wishes(
     phase: Phase, log: ValidatedLog, loading: Finished, filters: tuple[Filter, ...], other: Against | None
 ) -> list[_Wish]:
-    period = time_window(phase.parameters) if analysis_type(phase.parameters) == "comparison" else TimeWindow()
+    if other is None:  # loading has cut the log to the time window
+        name = _said(TimeWindow(), filters) or "All cases"
+        return [_Wish(SUBJECT, name, log, loading.folder, TimeWindow(), filters)]
+    period = time_window(phase.parameters)
     subject = _Wish(SUBJECT, "", log, loading.folder, period, filters)
-    if other is None:
-        return [replace(subject, name=_said(period, filters) or "All cases")]
     if other.halves:
         middle = _middle(phase, log, period)
         day = f"{middle:%Y-%m-%d}"

@@ -28,6 +28,8 @@ from lodestream_server.store.reading import RunFilter
 _pb = job_pb2
 #: Documented: a job without a time limit of its own gets two hours.
 _TIMEOUT_MINUTES = 120
+#: Types of resource that are the same as a parameter.
+_NAMED_BY_RESOURCE = {"Dataset": "datasetId", "Notebook": "notebookId"}
 
 
 class JobService(JobRetrying, job_pb2_grpc.JobServiceServicer):
@@ -113,11 +115,10 @@ def _new_run(request: _pb.SubmitJobRequest) -> NewRun:
 
 
 def _parameters(request: _pb.SubmitJobRequest, said: dict[str, Any]) -> dict[str, Any]:
-    """The parameters; a resource of the type Dataset names the dataset where they do not."""
+    """The parameters; a resource of the type Dataset or Notebook names one where they do not."""
     parameters: dict[str, Any] = said.get("parameters") or {}
-    if request.resource.resource_type == "Dataset" and "datasetId" not in parameters:
-        return {**parameters, "datasetId": request.resource.resource_id}
-    return parameters
+    name = _NAMED_BY_RESOURCE.get(request.resource.resource_type)
+    return {name: request.resource.resource_id, **parameters} if name else parameters
 
 
 def _resource(request: _pb.SubmitJobRequest) -> ResourceRef | None:

@@ -10,7 +10,7 @@ _HOME = "lodestream_server.workloads.notebooks"
 
 #: Everything else becomes a variable of the notebook.
 _PARAMETERS = (
-    Parameter("notebookId", "resource"),
+    Parameter("notebookId", "resource", required=True),
     Parameter("datasetId", "dataset"),
     Parameter("cellTimeoutSeconds", "whole", at_least=1, at_most=604800),
     RESOURCE_ALLOCATION,

@@ -36,16 +36,12 @@ def wishes_of(phase: Phase) -> Wishes:
 
 
 def _notebook(phase: Phase) -> ResourceFile:
-    named = phase.parameters.get("notebookId")
-    found = phase.resources.get(named) if named else None
-    notebooks = [file for file in phase.resources.values() if file.type == "Notebook"]
-    if found is None and not named and len(notebooks) == 1:
-        found = notebooks[0]
+    named = str(phase.parameters.get("notebookId") or "")
+    found = phase.resources.get(named)
     if found is None or found.type != "Notebook":
-        said = f'"{named}" is no notebook of this project' if named else "The job names no notebook"
         raise BadInput(
-            f"{said}: register the .ipynb file as a resource of the type Notebook, and give its id in "
-            "resource.resourceId or in the parameter notebookId.",
+            f'"{named}" is no notebook of this project: register the .ipynb file as a resource of the type Notebook, and '
+            "give its id in resource.resourceId or in the parameter notebookId.",
             reason="NO_NOTEBOOK",
         )
     return found

@@ -135,7 +135,7 @@ def _resource(request: _pb.SubmitJobRequest) -> ResourceRef | None:
 def _scheduled_at(scheduling: _pb.SubmitJobRequest.Scheduling) -> datetime | None:
     timed = scheduling.HasField("scheduled_time")
     if scheduling.HasField("execute_immediately") and scheduling.execute_immediately == timed:
-        fault = "excludes execute_immediately" if timed else "is required when execute_immediately is false"
+        fault = "excludes immediate execution" if timed else "is required without immediate execution"
         raise InvalidField.of(Violation("scheduling.scheduled_time", fault))
     return instant(scheduling.scheduled_time) if timed else None
 

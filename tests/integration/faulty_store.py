@@ -1,9 +1,10 @@
 """A store whose writing connection fails at one statement: the disk is full, or the device is broken."""
 
 import sqlite3
+from pathlib import Path
 from typing import Any
 
-from lodestream_server.store.store import Store
+from lodestream_server.store.store import RESERVE, Store
 
 _WRITES = ("INSERT", "UPDATE", "DELETE", "COMMIT")
 
@@ -48,3 +49,25 @@ def break_at(store: Store, number: int, fault: str) -> FaultyConnection:
     faulty = FaultyConnection(writer._connection, number, fault)
     writer._connection = writer._transaction.connection = faulty
     return faulty
+
+
+class FullDisk(FaultyConnection):
+    """A disk on which nothing can be committed while the reserve takes the last of its room."""
+
+    def __init__(self, connection: sqlite3.Connection, reserve: Path) -> None:
+        super().__init__(connection, 0, "SQLITE_FULL")
+        self._reserve = reserve
+        self.full = True
+
+    def _count(self, statement: str) -> None:
+        if self.full and statement.startswith("COMMIT") and self._reserve.exists():
+            self._left = 1
+            super()._count(statement)
+
+
+def fill_up(store: Store) -> FullDisk:
+    """From now on the disk of the store is full, until `full` is taken back."""
+    writer: Any = store._writer
+    full = FullDisk(writer._connection, store.files.data_dir / RESERVE)
+    writer._connection = writer._transaction.connection = full
+    return full

@@ -114,6 +114,7 @@ class Datasets:
             raise InvalidField.of(Violation("format", f"must be one of {', '.join(_FORMATS)}"))
         if new.declared_bytes is not None and new.declared_bytes > self._largest:
             raise UploadTooLarge(f"The upload is larger than the {self._largest} bytes this server accepts.")
+        self._store.reserve.check()
         # A full tenant learns it before it sends everything; what counts is asked again when the dataset is stored.
         least = max(1, new.declared_bytes or 0)
         await self._store.read(lambda db: room_for_bytes(db, new.scope.tenant_id, least, self._quotas))

@@ -53,7 +53,8 @@ class RaceLost(Exception):
 
 
 def begin(tx: Transaction, run_id: str, facts: Sequence[Fact]) -> RunState:
-    """Writes a new run with its first events; `facts[0]` holds Submitted."""
+    """Writes a new run with its first events; `facts[0]` holds Submitted. Raises DiskFull once the reserve is in use."""
+    tx.reserve.check()
     run = _apply(tx, None, run_id, facts)
     tx.connection.execute(
         "INSERT INTO runs (run, tenant, project, kind, type, name, priority, state, epoch, submitted_by, dataset,"

@@ -23,11 +23,13 @@ from lodestream_server.store.lock import DataDirLock
 from lodestream_server.store.readers import Query, Readers
 from lodestream_server.store.recent import Recent
 from lodestream_server.store.records import add_artifact
+from lodestream_server.store.reserve import Reserve
 from lodestream_server.store.writer import Job, Transaction, Writer
 
 T = TypeVar("T")
 #: The file in the data directory that holds everything but the files.
 DATABASE = "lodestream.sqlite"
+RESERVE = "reserve"
 Watcher = Callable[[Sequence[Event], Sequence[RunState]], None]
 
 #: Runs whose newest events and state are kept in memory.
@@ -47,7 +49,9 @@ class Store:
         self._states: OrderedDict[str, RunState] = OrderedDict()
         self._watchers: list[Watcher] = []
         self._readers = Readers(data_dir / DATABASE)
-        self._writer = Writer(data_dir / DATABASE, self._published)
+        #: Asked before anything large or new is taken on.
+        self.reserve = Reserve(data_dir / RESERVE)
+        self._writer = Writer(data_dir / DATABASE, self._published, self.reserve)
         self._all = Recent(lambda event: event.position, self._writer.newest_position, keep=8192)
 
     @classmethod

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from lodestream.errors import DiskFull, LodestreamError, StoreUnavailable
 from lodestream_server.runs.events import Event
 from lodestream_server.runs.state import RunState
+from lodestream_server.store.reserve import Reserve
 from lodestream_server.store.schema import connect
 
 log = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ class Transaction:
     position: int
     #: Folded states of runs that have not ended, so that appending reads nothing.
     states: dict[str, RunState]
+    reserve: Reserve
     events: list[Event] = field(default_factory=list)
     changed: list[RunState] = field(default_factory=list)
 
@@ -65,8 +67,9 @@ class _Item:
 class Writer:
     """Runs jobs one after the other in its own thread; `do` from the loop that opened it."""
 
-    def __init__(self, path: Path, published: Published) -> None:
+    def __init__(self, path: Path, published: Published, reserve: Reserve) -> None:
         self._path = path
+        self._reserve = reserve
         self._published = published
         self._loop = asyncio.get_running_loop()
         self._items: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
@@ -75,7 +78,7 @@ class Writer:
         newest = self._connection.execute("SELECT max(position) FROM events").fetchone()[0]
         #: Position of the newest event when the writer began.
         self.newest_position: int = newest or 0
-        self._transaction = Transaction(self._connection, self.newest_position, {})
+        self._transaction = Transaction(self._connection, self.newest_position, {}, reserve)
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
 
@@ -124,6 +127,8 @@ class Writer:
             log.exception("a commit of %d jobs failed", len(batch))
             self._roll_back(before)
             failed = _plain(fault)
+            if isinstance(failed, DiskFull):
+                self._reserve.give_up()
             outcomes = [(item, None, failed) for item in batch]
         events, changed = tx.events, tx.changed
         tx.events, tx.changed = [], []

@@ -1,18 +1,23 @@
 """Who may call what: every method of the contract against every kind of wrong caller, from the descriptors."""
 
+import asyncio
+import time
 import uuid
 
 import pytest
+import pytest_asyncio
 from lodestream_server.grpc_door.methods import METHODS
 
 from lodestream import errors, wire
-from tests.contract.doors import method_of
+from tests.contract.doors import GrpcDoor, method_of
 from tests.contract.minimal import request_for
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 NAMES = [name.removeprefix("lodestream.v1.") for name in METHODS]
 SCOPED = [name for name in NAMES if not name.startswith("KeyService/")]
 WITH_PROJECT = [name for name in SCOPED if name != "SystemService/GetSystemStatus"]
+#: Long enough for a key to be used once.
+_LIVES_S = 0.3
 #: Part of the contract, and not of this server yet. Whoever builds one takes it off this list.
 NOT_BUILT = {
     *(name for name in NAMES if name.startswith("ResourceService/")),
@@ -47,15 +52,33 @@ async def test_the_least_request_is_valid(world, name):
     assert wire.check(request_for(method_of(name), world.tenant_id, world.project_id)) == []
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def expired(real_server):
+    """A key that was good, was used, and has expired since."""
+    from lodestream.v1 import key_pb2
+
+    request = key_pb2.CreateKeyRequest(name="short-lived", role=key_pb2.ROLE_ADMIN)
+    request.expires_at.FromNanoseconds(time.time_ns() + int(_LIVES_S * 1e9))
+    door = GrpcDoor(real_server.channel, real_server.token)
+    token = (await door.call("KeyService/CreateKey", request)).token
+    used = door.with_token(token)
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                await used.call("KeyService/ListKeys", key_pb2.ListKeysRequest())
+            except errors.Unauthenticated:
+                return token
+
+
 @pytest.mark.parametrize("name", NAMES)
-async def test_nobody_comes_in_without_a_key(world, name):
-    """No key, a key that never was, and one that was revoked are all refused alike in kind."""
+async def test_nobody_comes_in_without_a_key(world, expired, name):
+    """No key, a key that never was, one that was revoked and one that expired are all refused alike in kind."""
     from lodestream.v1 import key_pb2
 
     request = request_for(method_of(name), world.tenant_id, world.project_id)
     made = await new_key(world)
     await world.door.call("KeyService/RevokeKey", key_pb2.RevokeKeyRequest(prefix=made.key.prefix))
-    for token in (None, "lode_never", made.token):
+    for token in (None, "lode_never", made.token, expired):
         with pytest.raises(errors.Unauthenticated):
             await ask(world.door.with_token(token), name, request)
 

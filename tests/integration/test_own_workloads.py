@@ -115,6 +115,8 @@ async def test_parameters_are_checked_against_the_schema_on_both_doors(tmp_path,
             answer = await http.post(f"{server.rest}/api/{TENANT}/{PROJECT}/execution/job", json=body)
             del body["customType"]
             unnamed = await http.post(f"{server.rest}/api/{TENANT}/{PROJECT}/execution/job", json=body)
+            body |= {"jobType": "ProcessMining", "customType": "TopActivities"}
+            contrary = await http.post(f"{server.rest}/api/{TENANT}/{PROJECT}/execution/job", json=body)
         with pytest.raises(InvalidField, match="TopActivities"):
             await client.submit_job("Unknown", type="BottomActivities")
     assert {one.field: one.description for one in raised.value.violations} == {
@@ -122,7 +124,8 @@ async def test_parameters_are_checked_against_the_schema_on_both_doors(tmp_path,
         "parameters.top": "0 is less than the minimum of 1",
         "parameters": "Additional properties are not allowed ('tip' was unexpected)",
     }
-    assert answer.status_code == unnamed.status_code == 400
+    assert answer.status_code == unnamed.status_code == contrary.status_code == 400
+    assert "needs job_type to be Custom" in contrary.text
     assert "/parameters/activityColumn" in answer.text
     assert "/customType" in unnamed.text
 

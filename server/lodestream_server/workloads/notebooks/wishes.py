@@ -40,8 +40,8 @@ def _notebook(phase: Phase) -> ResourceFile:
     found = phase.resources.get(named)
     if found is None or found.type != "Notebook":
         raise BadInput(
-            f'"{named}" is no notebook of this project: register the .ipynb file as a resource of the type Notebook, and '
-            "give its id in resource.resourceId or in the parameter notebookId.",
+            f'"{named}" is no notebook of this project: register the .ipynb file as a resource of the type Notebook, '
+            "and give its id in resource.resourceId or in the parameter notebookId.",
             reason="NO_NOTEBOOK",
         )
     return found

@@ -201,6 +201,12 @@ class DatasetInUse(LodestreamError):
     reason = "DATASET_IN_USE"
 
 
+class ResourceInUse(LodestreamError):
+    """The resource is used by a run that has not ended; cancel the run or wait for its end."""
+
+    reason = "RESOURCE_IN_USE"
+
+
 # Well-formed, but what it refers to cannot be resolved.
 
 

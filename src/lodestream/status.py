@@ -53,6 +53,7 @@ STATUSES: Final[Mapping[str, Status]] = MappingProxyType(
         "RUN_NOT_FINISHED": Status(_STATE, 409),
         "RUN_NOT_RETRYABLE": Status(_STATE, 409),
         "DATASET_IN_USE": Status(_STATE, 409),
+        "RESOURCE_IN_USE": Status(_STATE, 409),
         "UNKNOWN_DATASET": Status(_ARGUMENT, 422),
         "UNKNOWN_RESOURCE": Status(_ARGUMENT, 422),
         "DEPENDENCY_PROBLEM": Status(_ARGUMENT, 422),

@@ -4,6 +4,7 @@ import pytest
 from lodestream_server.worker.checkpoint import Parameters
 
 from lodestream import wire
+from lodestream.errors import InvalidField
 from lodestream.samples.loan_applications import write_log
 from lodestream.v1 import common_pb2
 from tests.contract.doors import GrpcDoor
@@ -56,25 +57,17 @@ async def test_the_documented_data_preparation_runs_on_the_real_server(tmp_path,
         ] == common_pb2.ARTIFACT_TYPE_DATASET
 
 
-@pytest.mark.parametrize(
-    ("parameters", "said"),
-    [
-        ({"cleaningRules": ["remove_duplicats"]}, 'did you mean "remove_duplicates"'),
-        ({"expressions": {"x": "open('/etc/passwd')"}}, '"open" is no function here'),
-    ],
-)
-async def test_a_run_with_a_wrong_wish_fails_with_the_fix(tmp_path, parameters, said):
-    """In the run's error, without a stack trace."""
+async def test_a_wrong_wish_is_refused_at_submission_with_the_fix(tmp_path):
+    """No run comes of it; every field at fault is named."""
     async with running_server(tmp_path / "data") as server:
         client = world(server, tmp_path)
         uploaded = await client.upload(b"case,activity,time\n1,A,2024-01-01\n", file_name="log.csv")
-        run_id = await client.finished(
-            JOBS, DATA_ENRICHMENT, parameters={"datasetId": uploaded.dataset_id, **parameters}
-        )
-        results = await client.results(JOBS, run_id)
-    assert not results.success
-    assert said in results.error.message
-    assert "Traceback" not in str(results)
+        wrong = {"cleaningRules": ["remove_duplicats"], "expressions": {"x": "open('/etc/passwd')"}}
+        with pytest.raises(InvalidField) as refused:
+            await client.finished(JOBS, DATA_ENRICHMENT, parameters={"datasetId": uploaded.dataset_id, **wrong})
+    said = {one.field: one.description for one in refused.value.violations}
+    assert 'did you mean "remove_duplicates"' in said["parameters.cleaningRules[0]"]
+    assert '"open" is no function here' in said["parameters.expressions.x"]
 
 
 def test_each_phase_depends_on_its_own_parameters_alone(tmp_path):

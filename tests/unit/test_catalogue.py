@@ -1,6 +1,7 @@
 """The catalogue of work and the checks of parameters, before anything is stored."""
 
 import importlib.util
+import subprocess
 import sys
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from lodestream_server.runs.states import RunKind
 from lodestream_server.workloads.built_in import BUILT_IN
 from lodestream_server.workloads.catalogue import Catalogue, WorkloadSpec
-from lodestream_server.workloads.parameters import Parameter, violations
+from lodestream_server.workloads.parameters import Parameter, Reference, references, violations
 
 from lodestream.errors import InvalidField, NotBuilt
 
@@ -119,3 +120,41 @@ def test_checking_never_breaks(values):
     ]
     declared += [Parameter("a", "whole"), Parameter("b", "date"), Parameter("c", "flag")]
     assert all(violation.description for violation in violations(declared, values))
+
+
+def test_what_the_parameters_refer_to_is_found_at_every_depth():
+    """In the order of declaration, with the path of each; what is not given refers to nothing."""
+    declared = (
+        Parameter("datasetId", "dataset"),
+        Parameter("compareWith", "object", inside=(Parameter("runId", "run"), Parameter("name"))),
+        Parameter("joins", "objects", inside=(Parameter("datasetId", "dataset"),)),
+        Parameter("modelResourceId", "resource"),
+    )
+    given = {
+        "modelResourceId": "m",
+        "datasetId": None,
+        "compareWith": {"runId": "r", "name": "x"},
+        "joins": [{}, {"datasetId": "d"}],
+    }
+    assert references(declared, given) == [
+        Reference("run", "parameters.compareWith.runId", "r"),
+        Reference("dataset", "parameters.joins[1].datasetId", "d"),
+        Reference("resource", "parameters.modelResourceId", "m"),
+    ]
+    assert references(declared, {"joins": None}) == []
+
+
+def test_an_enrichment_is_checked_without_loading_a_mining_library():
+    """Whatever the values are, faults are told with their fields, and nothing breaks."""
+    program = (
+        "import sys\n"
+        "from lodestream_server.runs.states import RunKind\n"
+        "from lodestream_server.workloads.built_in import BUILT_IN\n"
+        "spec = BUILT_IN.find(RunKind.JOB, 'DataEnrichment')\n"
+        "print(spec.faults({}), [one.field for one in spec.faults(dict.fromkeys("
+        "['cleaningRules', 'derivedColumns', 'expressions', 'joins'], 5))])\n"
+        "print(sorted({'polars', 'pyarrow', 'numpy'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    fields = ["cleaningRules", "derivedColumns", "expressions", "joins"]
+    assert done.stdout.splitlines() == [f"[] {[f'parameters.{name}' for name in fields]}", "[]"]

@@ -170,3 +170,26 @@ def describe(file: DatasetFile) -> Json:
 def _touch(phase: Phase, parameter: str) -> None:
     if (path := phase.parameters.get(parameter)) is not None:
         Path(str(path)).touch()
+
+
+def look(phase: Phase) -> Json:
+    """Tells what it was given; fails while the file `trap` is there."""
+    if Path(str(phase.parameters.get("trap", "none"))).exists():
+        raise RuntimeError("trapped")
+    return {
+        "dataset": phase.dataset.dataset_id if phase.dataset else None,
+        "datasets": {name: len(one.path.read_text().splitlines()) for name, one in phase.datasets.items()},
+        "resources": {name: [one.type, one.path.read_bytes().decode()] for name, one in phase.resources.items()},
+        "sources": [
+            {
+                "run": run.run_id,
+                "kind": run.kind,
+                "type": run.type,
+                "records": run.parameters.get("records"),
+                "results": {one.name: one.results for one in run.phases},
+                "files": sorted(file.name for one in run.phases for file in one.folder.iterdir()),
+                "timed": run.started is not None and run.ended is not None and run.started < run.ended,
+            }
+            for run in phase.sources
+        ],
+    }

@@ -1,13 +1,17 @@
-"""From a run to the order for its worker: phases from the catalogue, dataset from the store, folder from the files."""
+"""From a run to the order for its worker: phases from the catalogue, inputs from the store, folder from the files."""
 
-from lodestream.errors import InvalidField, NotBuilt, UnknownDataset
+import sqlite3
+from functools import partial
+
+from lodestream.errors import InvalidField, NotBuilt, UnknownDataset, UnknownResource
+from lodestream_server.engine import inputs
+from lodestream_server.engine.inputs import Asked, Inputs
 from lodestream_server.executors.port import Assignment, PhaseOrder
 from lodestream_server.runs.state import RunState
 from lodestream_server.store.reading import Scope
-from lodestream_server.store.records import Dataset, find_dataset
 from lodestream_server.store.store import Store
-from lodestream_server.workloads.catalogue import Catalogue
-from lodestream_server.workloads.phase import DatasetFile
+from lodestream_server.workloads.catalogue import Catalogue, WorkloadSpec
+from lodestream_server.workloads.phase import EarlierRun
 
 
 class Unassignable(Exception):
@@ -26,11 +30,13 @@ class Assignments:
         self._catalogue = catalogue
 
     async def of(self, run: RunState) -> Assignment:
-        """The order. Raises Unassignable when the type or the dataset has gone since the run was submitted."""
+        """The order. Raises Unassignable when the type or an input has gone since the run was submitted."""
         try:
-            spec, dataset = self._catalogue.find(run.kind, run.type), await self.dataset_of(run)
-        except (InvalidField, NotBuilt, UnknownDataset) as fault:
+            spec = self._catalogue.find(run.kind, run.type)
+            found, sources = await self._store.read(partial(self._gather, run, spec))
+        except (InvalidField, NotBuilt, UnknownDataset, UnknownResource) as fault:
             raise Unassignable(fault.reason, fault.message) from fault
+        files = self._store.files
         return Assignment(
             run_id=run.run_id,
             epoch=run.epoch + 1,
@@ -40,29 +46,20 @@ class Assignments:
                 PhaseOrder(phase.name, phase.function, phase.version, phase.component, phase.name in run.finished)
                 for phase in spec.phases
             ),
-            folder=self._store.files.run(run.run_id),
+            folder=files.run(run.run_id),
             memory_bytes=run.resources.memory_bytes,
-            dataset=self._file(dataset) if dataset else None,
-            dataset_sha256=dataset.sha256 if dataset else "",
+            dataset=inputs.dataset_file(files, found.dataset) if found.dataset else None,
+            dataset_sha256=found.dataset.sha256 if found.dataset else "",
+            datasets=tuple(inputs.dataset_file(files, one) for one in found.datasets),
+            resources=tuple(inputs.resource_file(files, one) for one in found.resources),
+            sources=sources,
+            inputs=found.prints(sources),
         )
 
-    async def dataset_of(self, run: RunState) -> Dataset | None:
-        """The dataset that the run names. Raises UnknownDataset when it has gone."""
-        if (dataset_id := run.dataset_id) is None:
-            return None
+    def _gather(
+        self, run: RunState, spec: WorkloadSpec, connection: sqlite3.Connection
+    ) -> tuple[Inputs, tuple[EarlierRun, ...]]:
         scope = Scope(run.tenant_id, run.project_id)
-        found = await self._store.read(lambda db: find_dataset(db, scope, dataset_id))
-        if found is None:
-            raise UnknownDataset
-        return found
-
-    def _file(self, dataset: Dataset) -> DatasetFile:
-        path = self._store.files.dataset(dataset.dataset_id)
-        return DatasetFile(
-            dataset.dataset_id,
-            dataset.name,
-            path,
-            dataset.format,  # type: ignore[arg-type]  # one of the four words since its upload
-            dataset.size_bytes,
-            dataset.mapping,
-        )
+        asked = Asked(scope, tuple(spec.parameters), run.parameters, run.dataset_id, run.resource)
+        found = inputs.find(connection, asked)
+        return found, inputs.sources(connection, self._store.files, found.runs, run.dependencies)

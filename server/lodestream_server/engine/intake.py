@@ -22,7 +22,9 @@ LARGEST_PARAMETERS = 64 * 1024
 
 def check(new: NewRun, spec: WorkloadSpec) -> None:
     """Raises InvalidField with every field at fault."""
-    found = [*violations(spec.parameters, new.parameters), *(spec.check(new.parameters) if spec.check else [])]
+    found = violations(spec.parameters, new.parameters)
+    fields = {one.field for one in found}
+    found += [one for one in spec.faults(new.parameters) if one.field not in fields]
     if new.dependencies:  # what they leave is the dataset
         found = [one for one in found if one != Violation("parameters.datasetId", "is required")]
     if new.timeout_s is not None and new.timeout_s <= 0:
@@ -35,8 +37,8 @@ def check(new: NewRun, spec: WorkloadSpec) -> None:
 
 
 def dataset_id(new: NewRun) -> str | None:
-    """The dataset that the parameters name."""
-    value = new.parameters.get("datasetId")
+    """The dataset that the parameters name, else the one that the run to be tried again was given."""
+    value = new.parameters.get("datasetId") or (new.origin.dataset_id if new.origin else None)
     return value if isinstance(value, str) and value else None
 
 

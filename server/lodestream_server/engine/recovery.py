@@ -17,6 +17,7 @@ from lodestream_server.runs.states import AT_WORK, State
 from lodestream_server.store.appending import Fact, Guard
 from lodestream_server.store.reading import unended
 from lodestream_server.store.records import dataset_ids
+from lodestream_server.store.resources import resource_ids
 from lodestream_server.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -24,8 +25,8 @@ log = logging.getLogger(__name__)
 
 async def recover(store: Store, clock: Clock, leavings: Leavings) -> list[RunState]:
     """Puts the store in order; every run that has not ended, oldest first."""
-    store_files, known = store.files, await store.read(dataset_ids)
-    await asyncio.to_thread(store_files.sweep, known)
+    datasets, resources = await store.read(dataset_ids), await store.read(resource_ids)
+    await asyncio.to_thread(store.files.sweep, datasets, resources)
     for run in await store.read(lambda db: unended(db, AT_WORK)):
         if run.pid is not None and await asyncio.to_thread(end_orphan, run.pid, store.id):
             log.warning("ended worker %d, which a server before this one left behind", run.pid)

@@ -1,16 +1,18 @@
 """Trying an ended run again, as a new run that points to its origin and takes over what need not be done again."""
 
 import asyncio
+import sqlite3
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import orjson
 
 from lodestream.errors import RunNotFound, RunNotRetryable
-from lodestream_server.engine import allocation, taking_over
+from lodestream_server.engine import allocation, inputs, taking_over
 from lodestream_server.engine.leavings import Leavings
 from lodestream_server.engine.models import NewRun, Retried, RetryOrder, Submission
-from lodestream_server.engine.submitting import Prepared, Submitting
+from lodestream_server.engine.submitting import Prepared, Submitting, asked
 from lodestream_server.engine.taking_over import Kept
 from lodestream_server.runs.bodies import Json
 from lodestream_server.runs.state import RunState
@@ -18,7 +20,6 @@ from lodestream_server.runs.states import RunKind, State
 from lodestream_server.store.appending import current
 from lodestream_server.store.doomed import doom
 from lodestream_server.store.reading import Scope
-from lodestream_server.store.records import find_dataset
 from lodestream_server.store.requests import remember, remembered
 from lodestream_server.store.store import Store
 from lodestream_server.store.writer import Transaction
@@ -57,7 +58,7 @@ class Retrying:
             raise RunNotRetryable(
                 f"The run is {origin.state}; only one that failed, timed out or was cancelled can be retried."
             )
-        prepared = await self._submitting.prepare(_again(origin, order))
+        prepared = await self._submitting.prepare(_again(origin, order, await self._completed(origin)))
         run, repeated, kept = await self._begin(origin, prepared, order)
         first = next((phase.name for phase in prepared.spec.phases if phase.name not in kept.phases), None)
         return Retried(self._submission(run, repeated), origin, kept.phases, kept.records, kept.percent, first)
@@ -67,10 +68,10 @@ class Retrying:
         new_id, kept = self._submitting.new_id(new), Kept()
         folder, phases = files.run(new_id), prepared.spec.phases
         if order.take_over:
-            from_dataset = await self._origin_of(new)
+            from_inputs = await self._store.read(partial(self._origin_of, prepared))
             source = files.run(origin.run_id)
             await asyncio.to_thread(taking_over.link, source, folder, phases)
-            kept = await asyncio.to_thread(taking_over.foresee, folder, phases, dict(new.parameters), from_dataset)
+            kept = await asyncio.to_thread(taking_over.foresee, folder, phases, dict(new.parameters), from_inputs)
         try:
             run, repeated = await self._store.write(lambda tx: self._write(tx, new_id, origin, prepared, order))
         except BaseException:
@@ -97,15 +98,20 @@ class Retrying:
             doom(tx, origin.run_id)
         return run, False
 
-    async def _origin_of(self, new: NewRun) -> str:
-        dataset_id = new.parameters.get("datasetId")
-        found = None
-        if dataset_id:
-            found = await self._store.read(lambda db: find_dataset(db, new.scope, str(dataset_id)))
-        return checkpoint.origin(found.sha256, found.format, found.mapping) if found else checkpoint.origin("", "", {})
+    def _origin_of(self, prepared: Prepared, connection: sqlite3.Connection) -> str:
+        found = inputs.find(connection, asked(prepared.new, prepared.spec))
+        sources = inputs.sources(connection, self._store.files, found.runs, prepared.new.dependencies)
+        others, dataset = found.prints(sources), found.dataset
+        if dataset is None:
+            return checkpoint.origin("", "", {}, others)
+        return checkpoint.origin(dataset.sha256, dataset.format, dataset.mapping, others)
+
+    async def _completed(self, run: RunState) -> tuple[str, ...]:
+        needs = [await self._store.run(needed) for needed in run.dependencies]
+        return tuple(need.run_id for need in needs if need.state is State.COMPLETED)
 
 
-def _again(origin: RunState, order: RetryOrder) -> NewRun:
+def _again(origin: RunState, order: RetryOrder, dependencies: tuple[str, ...]) -> NewRun:
     parameters = merged(origin.parameters, order.parameters or {})
     extras = {**origin.extras, **({"retryReason": order.reason} if order.reason else {})}
     if order.policy is not None:
@@ -125,6 +131,7 @@ def _again(origin: RunState, order: RetryOrder) -> NewRun:
         resource=origin.resource,
         timeout_s=order.timeout_s or origin.timeout_s,
         extras=extras,
+        dependencies=dependencies,
         origin=origin,
         resources=allocation.doubled_memory(origin.resources) if order.double_memory else None,
     )

@@ -9,19 +9,20 @@ from datetime import datetime
 
 import orjson
 
-from lodestream.errors import DependencyProblem, RunNotFound, ServerDraining, UnknownDataset, Violation
-from lodestream_server.engine import estimates, intake
+from lodestream.errors import DependencyProblem, RunNotFound, ServerDraining, Violation
+from lodestream_server.engine import estimates, inputs, intake
 from lodestream_server.engine.allocation import MachineSize
 from lodestream_server.engine.clock import Clock
 from lodestream_server.engine.history import History
 from lodestream_server.engine.ids import Ids, run_prefix
+from lodestream_server.engine.inputs import Asked
 from lodestream_server.engine.models import NewRun
 from lodestream_server.runs.state import RunState
 from lodestream_server.runs.states import State
+from lodestream_server.store import uses
 from lodestream_server.store.appending import Fact, begin, current
 from lodestream_server.store.quotas import NO_QUOTAS, Quotas, room_for_a_run
 from lodestream_server.store.reading import Past, Scope
-from lodestream_server.store.records import find_dataset
 from lodestream_server.store.requests import remember, remembered
 from lodestream_server.store.store import Store
 from lodestream_server.store.writer import Transaction
@@ -102,23 +103,28 @@ class Submitting:
         return self._ids.new(self._clock.now(), f"{prefix}{retries}" if prefix else "")
 
     def begin(self, tx: Transaction, run_id: str, prepared: Prepared, now: datetime) -> RunState:
-        """Writes the run with its first events. Raises QuotaExceeded, UnknownDataset, DependencyProblem."""
+        """Writes the run with its first events. Raises QuotaExceeded, UnknownDataset, UnknownResource,
+        InvalidField, DependencyProblem."""
         new = prepared.new
         room_for_a_run(tx.connection, new.scope.tenant_id, self._quotas)
-        dataset = None
-        if (dataset_id := intake.dataset_id(new)) is not None:
-            dataset = find_dataset(tx.connection, new.scope, dataset_id)
-            if dataset is None:
-                raise UnknownDataset(f"parameters.datasetId: there is no dataset {dataset_id} in this project.")
+        found = inputs.find(tx.connection, asked(new, prepared.spec))
+        dataset = found.dataset
         _check_dependencies(tx, new)
         estimate = estimates.duration(prepared.history, dataset.size_bytes if dataset else None)
         bodies = intake.first_bodies(new, prepared.spec, dataset, self._machine, estimate, now)
         run = begin(tx, run_id, [Fact(body, now) for body in bodies])
         rows = [(run_id, needed) for needed in dict.fromkeys(new.dependencies)]
         tx.connection.executemany("INSERT INTO dependencies VALUES (?, ?)", rows)
+        uses.note(tx, run_id, found.used())
         if new.origin:
             tx.connection.execute("INSERT INTO retries VALUES (?, ?)", (new.origin.run_id, run_id))
         return run
+
+
+def asked(new: NewRun, spec: WorkloadSpec) -> Asked:
+    """What the run says of its inputs."""
+    dataset_id = intake.dataset_id(new)
+    return Asked(new.scope, tuple(spec.parameters), new.parameters, dataset_id, new.resource, new.dependencies)
 
 
 def _check_dependencies(tx: Transaction, new: NewRun) -> None:

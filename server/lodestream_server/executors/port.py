@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from lodestream_server.runs.bodies import Body, Json
-from lodestream_server.workloads.phase import DatasetFile
+from lodestream_server.workloads.phase import DatasetFile, EarlierRun, ResourceFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,8 @@ class PhaseOrder:
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """All that a worker needs to know of a run; `dataset_sha256` belongs to the dataset."""
+    """All that a worker needs to know of a run; `dataset_sha256` belongs to the dataset; `inputs` has a
+    fingerprint for everything else that it works on."""
 
     run_id: str
     epoch: int
@@ -37,6 +38,10 @@ class Assignment:
     memory_bytes: int = 0
     dataset: DatasetFile | None = None
     dataset_sha256: str = ""
+    datasets: tuple[DatasetFile, ...] = ()
+    resources: tuple[ResourceFile, ...] = ()
+    sources: tuple[EarlierRun, ...] = ()
+    inputs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ import orjson
 from lodestream_server.executors.port import Assignment, Broke, Done, Outcome, Stopped, Told
 from lodestream_server.runs.codec import decode
 from lodestream_server.worker.v1 import worker_pb2 as wire
+from lodestream_server.workloads.phase import DatasetFile, EarlierRun
 
 
 def heard(message: wire.FromWorker) -> Told | wire.Ended | None:
@@ -51,16 +52,44 @@ def as_wire(assignment: Assignment) -> wire.Assignment:
             for phase in assignment.phases
         ],
     )
-    if (given := assignment.dataset) is not None:
-        order.dataset.CopyFrom(
-            wire.Dataset(
-                dataset_id=given.dataset_id,
-                name=given.name,
-                path=str(given.path),
-                format=given.format,
-                size_bytes=given.size_bytes,
-                sha256=assignment.dataset_sha256,
-                mapping=given.mapping,
-            )
-        )
+    if assignment.dataset is not None:
+        order.dataset.CopyFrom(_dataset(assignment.dataset, assignment.dataset_sha256))
+    order.datasets.extend(_dataset(one) for one in assignment.datasets)
+    order.resources.extend(
+        wire.Resource(resource_id=one.resource_id, name=one.name, type=one.type, path=str(one.path))
+        for one in assignment.resources
+    )
+    order.sources.extend(_source(one) for one in assignment.sources)
+    order.inputs.extend(assignment.inputs)
     return order
+
+
+def _dataset(given: DatasetFile, sha256: str = "") -> wire.Dataset:
+    return wire.Dataset(
+        dataset_id=given.dataset_id,
+        name=given.name,
+        path=str(given.path),
+        format=given.format,
+        size_bytes=given.size_bytes,
+        sha256=sha256,
+        mapping=given.mapping,
+    )
+
+
+def _source(run: EarlierRun) -> wire.Source:
+    source = wire.Source(
+        run_id=run.run_id,
+        kind=run.kind,
+        type=run.type,
+        name=run.name,
+        parameters=orjson.dumps(run.parameters),
+        phases=[
+            wire.SourcePhase(name=one.name, results=orjson.dumps(one.results), folder=str(one.folder))
+            for one in run.phases
+        ],
+    )
+    if run.started is not None:
+        source.started.FromDatetime(run.started)
+    if run.ended is not None:
+        source.ended.FromDatetime(run.ended)
+    return source

@@ -1,6 +1,7 @@
 """The folders beside the database: datasets and what runs produce. Content appears under its name whole, or not at all.
 
-datasets/<dataset id>/content    uploads/<dataset id>.partial    runs/<run id>/phases/NN-name/    logs/
+datasets/<dataset id>/content    resources/<resource id>    uploads/<dataset id>.partial
+runs/<run id>/phases/NN-name/    logs/
 """
 
 import asyncio
@@ -23,12 +24,31 @@ class Files:
 
     def __init__(self, data_dir: Path) -> None:
         self.data_dir = data_dir
-        for name in ("datasets", "uploads", "runs", "logs"):
+        for name in ("datasets", "resources", "uploads", "runs", "logs"):
             (data_dir / name).mkdir(exist_ok=True, mode=0o700)
 
     def dataset(self, dataset_id: str) -> Path:
         """The content of a stored dataset."""
         return self.data_dir / "datasets" / dataset_id / "content"
+
+    def resource(self, resource_id: str) -> Path:
+        """The content of a registered resource."""
+        return self.data_dir / "resources" / resource_id
+
+    def keep_resource(self, resource_id: str, content: bytes) -> Path:
+        """Writes the content of a resource, durably. Raises DiskFull."""
+        target = self.resource(resource_id)
+        with no_space():
+            with open(target, "xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            sync_folder(target.parent)
+        return target
+
+    def drop_resource(self, resource_id: str) -> None:
+        """Removes the content; absent is fine."""
+        self.resource(resource_id).unlink(missing_ok=True)
 
     def run(self, run_id: str) -> Path:
         """The folder of a run."""
@@ -72,13 +92,16 @@ class Files:
         """Runs that have a folder."""
         return [folder.name for folder in (self.data_dir / "runs").iterdir()]
 
-    def sweep(self, known_datasets: Collection[str]) -> None:
+    def sweep(self, known_datasets: Collection[str], known_resources: Collection[str]) -> None:
         """Removes what a crash left behind: unfinished uploads, contents without a record."""
         for partial in (self.data_dir / "uploads").iterdir():
             partial.unlink(missing_ok=True)
         for folder in (self.data_dir / "datasets").iterdir():
             if folder.name not in known_datasets:
                 shutil.rmtree(folder, ignore_errors=True)
+        for file in (self.data_dir / "resources").iterdir():
+            if file.name not in known_resources:
+                file.unlink(missing_ok=True)
 
 
 class Incoming:

@@ -9,6 +9,7 @@ from typing import Any
 from lodestream.errors import DatasetInUse, DatasetNotFound
 from lodestream_server.runs.bodies import ArtifactStored
 from lodestream_server.runs.codec import dump, load
+from lodestream_server.store import uses
 from lodestream_server.store.paging import Page, PageRequest, place, token
 from lodestream_server.store.reading import Scope
 from lodestream_server.store.times import to_us
@@ -70,8 +71,10 @@ def remove_dataset(tx: Transaction, scope: Scope, dataset_id: str) -> Dataset:
     if dataset is None:
         raise DatasetNotFound
     query = "SELECT run FROM runs WHERE dataset = ? AND ended IS NULL LIMIT 1"
-    if (row := tx.connection.execute(query, (dataset_id,)).fetchone()) is not None:
-        raise DatasetInUse(details={"runId": row[0]})
+    row = tx.connection.execute(query, (dataset_id,)).fetchone()
+    run_id = row[0] if row else uses.user(tx.connection, "dataset", dataset_id)
+    if run_id is not None:
+        raise DatasetInUse(details={"runId": run_id})
     tx.connection.execute("DELETE FROM datasets WHERE dataset = ?", (dataset_id,))
     return dataset
 

@@ -20,7 +20,10 @@ ALONG_THE_WAY: Final = ("progressed", "metrics-changed", "logged", "sampled")
 _KINDS: Final = ", ".join(f"'{kind}'" for kind in ALONG_THE_WAY)
 #: Nobody who has not ended builds on the run, and nobody is still to be told of it.
 _FREE: Final = (
-    " NOT EXISTS (SELECT 1 FROM dependencies d JOIN runs w ON w.run = d.run WHERE d.needs = r.run AND w.ended IS NULL)"
+    " r.run NOT IN (WITH RECURSIVE needed(run) AS"
+    " (SELECT d.needs FROM dependencies d JOIN runs w ON w.run = d.run WHERE w.ended IS NULL UNION"
+    " SELECT u.used FROM uses u JOIN runs w ON w.run = u.run WHERE u.kind = 'run' AND w.ended IS NULL UNION"
+    " SELECT d.needs FROM dependencies d JOIN needed n ON n.run = d.run) SELECT run FROM needed)"
     " AND NOT EXISTS (SELECT 1 FROM retries t JOIN runs w ON w.run = t.run WHERE t.origin = r.run AND w.ended IS NULL)"
     " AND NOT EXISTS (SELECT 1 FROM endpoints p WHERE p.status = 'ACTIVE' AND p.tenant = r.tenant AND (p.run = r.run"
     " OR (p.kind = 'webhook' AND p.cursor < (SELECT max(position) FROM events v WHERE v.run = r.run))"
@@ -94,7 +97,9 @@ def idle_datasets(connection: sqlite3.Connection, tenant: str) -> list[tuple[str
     """Datasets that no run needs which has not ended, oldest first: project, id, when it was created in us, bytes."""
     query = (
         f"SELECT d.project, d.dataset, d.created, {_SIZE} FROM datasets d WHERE d.tenant = ? AND NOT EXISTS"
-        " (SELECT 1 FROM runs r WHERE r.dataset = d.dataset AND r.ended IS NULL) ORDER BY d.created"
+        " (SELECT 1 FROM runs r WHERE r.dataset = d.dataset AND r.ended IS NULL)"
+        " AND NOT EXISTS (SELECT 1 FROM uses u JOIN runs w ON w.run = u.run WHERE u.kind = 'dataset'"
+        " AND u.used = d.dataset AND w.ended IS NULL) ORDER BY d.created"
     )
     return connection.execute(query, (tenant,)).fetchall()
 

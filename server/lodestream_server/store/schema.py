@@ -14,7 +14,7 @@ from sqlite_utils import Migrations
 from lodestream.errors import DiskFull, LodestreamError, StoreDamaged, StoreTooNew, StoreUnavailable
 from lodestream_server.store.delivery_tables import DELIVERY
 
-VERSION = 2
+VERSION = 3
 migrations = Migrations("lodestream")
 
 
@@ -36,6 +36,13 @@ def m002_delivery(db: sqlite_utils.Database) -> None:
 def m002_order(db: sqlite_utils.Database) -> None:
     """What runs wait for, batches, retries, paused queues, files that are to go."""
     for statement in _ORDER.strip().split(";\n"):
+        db.execute(statement)
+
+
+@migrations()
+def m003_inputs(db: sqlite_utils.Database) -> None:
+    """Resources, and what runs work on beside their dataset."""
+    for statement in _INPUTS.strip().split(";\n"):
         db.execute(statement)
 
 
@@ -148,6 +155,25 @@ CREATE TABLE paused_queues (
 CREATE TABLE doomed_files (run TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE INDEX runs_ended ON runs (tenant, ended) WHERE ended IS NOT NULL;
 CREATE INDEX runs_started ON runs (tenant, started) WHERE started IS NOT NULL
+"""
+_INPUTS = """
+CREATE TABLE resources (
+    number INTEGER PRIMARY KEY,
+    resource TEXT NOT NULL UNIQUE,
+    tenant TEXT NOT NULL,
+    project TEXT NOT NULL,
+    type TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    record BLOB NOT NULL
+);
+CREATE INDEX resources_by_project ON resources (tenant, project, created, number);
+CREATE TABLE uses (
+    run TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    used TEXT NOT NULL,
+    PRIMARY KEY (run, kind, used)
+) WITHOUT ROWID;
+CREATE INDEX users ON uses (kind, used, run)
 """
 
 

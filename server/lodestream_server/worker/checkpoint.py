@@ -139,9 +139,11 @@ def told(final: Path) -> Manifest | None:
         return None
 
 
-def origin(sha256: str, format_: str, mapping: Mapping[str, str]) -> str:
-    """What the first phase depends on: the dataset's content and how it is read. No content: the run names none."""
-    return fingerprint([sha256, format_, dict(mapping)] if sha256 else None)
+def origin(sha256: str, format_: str, mapping: Mapping[str, str], others: Sequence[str] = ()) -> str:
+    """What the first phase depends on: the dataset's content and how it is read (no content: the run names none), and
+    the fingerprints of its other inputs."""
+    dataset = [sha256, format_, dict(mapping)] if sha256 else None
+    return fingerprint([dataset, list(others)] if others else dataset)
 
 
 def chained(links: Sequence[str]) -> str:

@@ -19,13 +19,13 @@ import orjson
 
 from lodestream import __version__
 from lodestream_server.runs.bodies import ArtifactStored, PhaseCompleted, PhaseStarted
-from lodestream_server.worker import checkpoint
+from lodestream_server.worker import checkpoint, given
 from lodestream_server.worker.checkpoint import Manifest, Parameters
 from lodestream_server.worker.live_phase import LivePhase, Published, plain
 from lodestream_server.worker.pulse import Sampler
 from lodestream_server.worker.reporter import Reporter
 from lodestream_server.worker.v1 import worker_pb2 as wire
-from lodestream_server.workloads.phase import BadInput, Cancelled, DatasetFile, Finished, PhaseFunction
+from lodestream_server.workloads.phase import BadInput, Cancelled, Finished, PhaseFunction
 
 
 class Work:
@@ -143,7 +143,7 @@ class Work:
             name=order.name,
             component=order.component,
             parameters=parameters,
-            dataset=_dataset(self._order),
+            dataset=given.dataset(self._order),
             out=partial,
             scratch=scratch,
             memory_bytes=self._order.memory_bytes,
@@ -151,6 +151,9 @@ class Work:
             finished=self._finished,
             stop=self._stop,
             reporter=self._reporter,
+            datasets=given.datasets(self._order),
+            resources=given.resources(self._order),
+            sources=given.sources(self._order),
         )
 
     def _artifact(
@@ -190,21 +193,7 @@ class Work:
 
 
 def _origin(order: wire.Assignment) -> str:
-    return checkpoint.origin(order.dataset.sha256, order.dataset.format, dict(order.dataset.mapping))
-
-
-def _dataset(order: wire.Assignment) -> DatasetFile | None:
-    if not order.HasField("dataset"):
-        return None
-    given = order.dataset
-    return DatasetFile(
-        given.dataset_id,
-        given.name,
-        Path(given.path),
-        given.format,  # type: ignore[arg-type]  # one of the four words; the server checked it at upload
-        given.size_bytes,
-        dict(given.mapping),
-    )
+    return checkpoint.origin(order.dataset.sha256, order.dataset.format, dict(order.dataset.mapping), order.inputs)
 
 
 def _function(path: str) -> PhaseFunction:

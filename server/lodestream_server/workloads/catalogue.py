@@ -4,6 +4,7 @@ parameters it knows.
 The engine looks types up here at submission; tests bring catalogues of their own. Imports no mining library.
 """
 
+import importlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,10 @@ from typing import Any
 from lodestream.errors import InvalidField, NotBuilt, Violation
 from lodestream_server.runs.states import RunKind
 from lodestream_server.workloads.parameters import Parameter
+
+
+#: Finds faults of a run's parameters.
+Check = Callable[[Mapping[str, Any]], list[Violation]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +37,8 @@ class PhaseSpec:
 @dataclass(frozen=True, slots=True)
 class WorkloadSpec:
     """A type of work. No phases: it cannot be done here, and `refusal` says why; without one it is documented, but not
-    built yet. `check` finds what `parameters` cannot say."""
+    built yet. `check` finds what `parameters` cannot say: a function, or "module:function" of a module of a workload
+    that imports no mining library."""
 
     kind: RunKind
     type: str
@@ -42,7 +48,16 @@ class WorkloadSpec:
     #: 0: what one seat of the machine has.
     memory_bytes: int = 0
     refusal: str = ""
-    check: Callable[[Mapping[str, Any]], list[Violation]] | None = None
+    check: Check | str | None = None
+
+    def faults(self, parameters: Mapping[str, Any]) -> list[Violation]:
+        """What `check` finds."""
+        check = self.check
+        if isinstance(check, str):
+            module, _, name = check.partition(":")
+            found: Check = getattr(importlib.import_module(module), name)
+            return found(parameters)
+        return check(parameters) if check else []
 
     @property
     def preload(self) -> tuple[str, ...]:

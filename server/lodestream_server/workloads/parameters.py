@@ -40,6 +40,34 @@ RESOURCE_ALLOCATION = Parameter(
 )
 
 
+#: Kinds whose values are ids.
+IDS = ("dataset", "resource", "run")
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """An id that a parameter of a kind in IDS was given, and the parameter's path."""
+
+    kind: str
+    path: str
+    id: str
+
+
+def references(declared: Sequence[Parameter], given: Mapping[str, Any], path: str = "parameters") -> list[Reference]:
+    """What the given values refer to, in the order of declaration; of values without violations."""
+    found: list[Reference] = []
+    for parameter in declared:
+        here, value = f"{path}.{parameter.name}", given.get(parameter.name)
+        if parameter.kind in IDS and value:
+            found.append(Reference(parameter.kind, here, value))
+        elif isinstance(value, Mapping):
+            found += references(parameter.inside, value, here)
+        elif parameter.kind == "objects":
+            for number, item in enumerate(value or ()):
+                found += references(parameter.inside, item, f"{here}[{number}]")
+    return found
+
+
 def violations(declared: Sequence[Parameter], given: Mapping[str, Any], path: str = "parameters") -> list[Violation]:
     """Every known key whose value does not fit, in the order of declaration; empty when all is well. null means
     absent."""

@@ -37,6 +37,7 @@ _NEXT: Final = {
     "KEY_NOT_FOUND": "`lodestream tokens list` shows the beginnings of all keys.",
     "RUN_NOT_FINISHED": "Follow it with `lodestream watch ID`, then ask again.",
     "DATASET_IN_USE": "`lodestream jobs --status Running` and `lodestream operations --status Running` show who.",
+    "RESOURCE_IN_USE": "`lodestream jobs --status Running` shows who.",
     "BAD_DATASET": "Mend the file, or name its columns: `lodestream datasets upload --help`.",
     "QUOTA_EXCEEDED": "Wait a little, or ask the server's administrator for more.",
     "DISK_FULL": "Free space on the server: `lodestream datasets delete ID` removes an event log.",

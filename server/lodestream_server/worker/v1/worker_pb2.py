@@ -22,9 +22,10 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(lodestream_server/worker/v1/worker.proto\x12\x1blodestream_server.worker.v1\"\x82\x01\n\x08ToWorker\x12\x36\n\x03run\x18\x01 \x01(\x0b\x32\'.lodestream_server.worker.v1.AssignmentH\x00\x12\x35\n\x06\x63\x61ncel\x18\x02 \x01(\x0b\x32#.lodestream_server.worker.v1.CancelH\x00\x42\x07\n\x05order\"\xe7\x01\n\nAssignment\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x03\x12\x10\n\x08run_name\x18\x03 \x01(\t\x12\x12\n\nparameters\x18\x04 \x01(\x0c\x12\x35\n\x07\x64\x61taset\x18\x05 \x01(\x0b\x32$.lodestream_server.worker.v1.Dataset\x12\x37\n\x06phases\x18\x06 \x03(\x0b\x32\'.lodestream_server.worker.v1.PhaseOrder\x12\x0e\n\x06\x66older\x18\x07 \x01(\t\x12\x14\n\x0cmemory_bytes\x18\x08 \x01(\x03\"h\n\nPhaseOrder\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x66unction\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x05\x12\x16\n\x0eknown_complete\x18\x04 \x01(\x08\x12\x11\n\tcomponent\x18\x05 \x01(\t\"\xe1\x01\n\x07\x44\x61taset\x12\x12\n\ndataset_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04path\x18\x03 \x01(\t\x12\x0e\n\x06\x66ormat\x18\x04 \x01(\t\x12\x12\n\nsize_bytes\x18\x05 \x01(\x03\x12\x0e\n\x06sha256\x18\x06 \x01(\t\x12\x42\n\x07mapping\x18\x07 \x03(\x0b\x32\x31.lodestream_server.worker.v1.Dataset.MappingEntry\x1a.\n\x0cMappingEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x18\n\x06\x43\x61ncel\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"\xe8\x01\n\nFromWorker\x12\x33\n\x05ready\x18\x01 \x01(\x0b\x32\".lodestream_server.worker.v1.ReadyH\x00\x12\x33\n\x05\x61live\x18\x02 \x01(\x0b\x32\".lodestream_server.worker.v1.AliveH\x00\x12\x33\n\x05\x66\x61\x63ts\x18\x03 \x01(\x0b\x32\".lodestream_server.worker.v1.FactsH\x00\x12\x33\n\x05\x65nded\x18\x04 \x01(\x0b\x32\".lodestream_server.worker.v1.EndedH\x00\x42\x06\n\x04word\"\x14\n\x05Ready\x12\x0b\n\x03pid\x18\x01 \x01(\x03\"\x17\n\x05\x41live\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"9\n\x05\x46\x61\x63ts\x12\x30\n\x05\x66\x61\x63ts\x18\x01 \x03(\x0b\x32!.lodestream_server.worker.v1.Fact\"2\n\x04\x46\x61\x63t\x12\x0e\n\x06\x61ge_us\x18\x01 \x01(\x03\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0c\n\x04\x62ody\x18\x03 \x01(\x0c\"\xce\x01\n\x05\x45nded\x12;\n\tcompleted\x18\x01 \x01(\x0b\x32&.lodestream_server.worker.v1.CompletedH\x00\x12\x35\n\x06\x66\x61iled\x18\x02 \x01(\x0b\x32#.lodestream_server.worker.v1.FailedH\x00\x12\x37\n\x07stopped\x18\x03 \x01(\x0b\x32$.lodestream_server.worker.v1.StoppedH\x00\x12\x11\n\trss_bytes\x18\x04 \x01(\x03\x42\x05\n\x03how\"\x0b\n\tCompleted\"\t\n\x07Stopped\"\\\n\x06\x46\x61iled\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\r\n\x05phase\x18\x03 \x01(\t\x12\x0f\n\x07\x64\x65tails\x18\x04 \x01(\x0c\x12\x11\n\ttraceback\x18\x05 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(lodestream_server/worker/v1/worker.proto\x12\x1blodestream_server.worker.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x82\x01\n\x08ToWorker\x12\x36\n\x03run\x18\x01 \x01(\x0b\x32\'.lodestream_server.worker.v1.AssignmentH\x00\x12\x35\n\x06\x63\x61ncel\x18\x02 \x01(\x0b\x32#.lodestream_server.worker.v1.CancelH\x00\x42\x07\n\x05order\"\x9f\x03\n\nAssignment\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x03\x12\x10\n\x08run_name\x18\x03 \x01(\t\x12\x12\n\nparameters\x18\x04 \x01(\x0c\x12\x35\n\x07\x64\x61taset\x18\x05 \x01(\x0b\x32$.lodestream_server.worker.v1.Dataset\x12\x37\n\x06phases\x18\x06 \x03(\x0b\x32\'.lodestream_server.worker.v1.PhaseOrder\x12\x0e\n\x06\x66older\x18\x07 \x01(\t\x12\x14\n\x0cmemory_bytes\x18\x08 \x01(\x03\x12\x36\n\x08\x64\x61tasets\x18\t \x03(\x0b\x32$.lodestream_server.worker.v1.Dataset\x12\x38\n\tresources\x18\n \x03(\x0b\x32%.lodestream_server.worker.v1.Resource\x12\x34\n\x07sources\x18\x0b \x03(\x0b\x32#.lodestream_server.worker.v1.Source\x12\x0e\n\x06inputs\x18\x0c \x03(\t\"h\n\nPhaseOrder\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x66unction\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x05\x12\x16\n\x0eknown_complete\x18\x04 \x01(\x08\x12\x11\n\tcomponent\x18\x05 \x01(\t\"\xe1\x01\n\x07\x44\x61taset\x12\x12\n\ndataset_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04path\x18\x03 \x01(\t\x12\x0e\n\x06\x66ormat\x18\x04 \x01(\t\x12\x12\n\nsize_bytes\x18\x05 \x01(\x03\x12\x0e\n\x06sha256\x18\x06 \x01(\t\x12\x42\n\x07mapping\x18\x07 \x03(\x0b\x32\x31.lodestream_server.worker.v1.Dataset.MappingEntry\x1a.\n\x0cMappingEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"I\n\x08Resource\x12\x13\n\x0bresource_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\x0c\n\x04path\x18\x04 \x01(\t\"\xe8\x01\n\x06Source\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\x0c\n\x04name\x18\x04 \x01(\t\x12\x12\n\nparameters\x18\x05 \x01(\x0c\x12\x38\n\x06phases\x18\x06 \x03(\x0b\x32(.lodestream_server.worker.v1.SourcePhase\x12+\n\x07started\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05\x65nded\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"<\n\x0bSourcePhase\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07results\x18\x02 \x01(\x0c\x12\x0e\n\x06\x66older\x18\x03 \x01(\t\"\x18\n\x06\x43\x61ncel\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"\xe8\x01\n\nFromWorker\x12\x33\n\x05ready\x18\x01 \x01(\x0b\x32\".lodestream_server.worker.v1.ReadyH\x00\x12\x33\n\x05\x61live\x18\x02 \x01(\x0b\x32\".lodestream_server.worker.v1.AliveH\x00\x12\x33\n\x05\x66\x61\x63ts\x18\x03 \x01(\x0b\x32\".lodestream_server.worker.v1.FactsH\x00\x12\x33\n\x05\x65nded\x18\x04 \x01(\x0b\x32\".lodestream_server.worker.v1.EndedH\x00\x42\x06\n\x04word\"\x14\n\x05Ready\x12\x0b\n\x03pid\x18\x01 \x01(\x03\"\x17\n\x05\x41live\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"9\n\x05\x46\x61\x63ts\x12\x30\n\x05\x66\x61\x63ts\x18\x01 \x03(\x0b\x32!.lodestream_server.worker.v1.Fact\"2\n\x04\x46\x61\x63t\x12\x0e\n\x06\x61ge_us\x18\x01 \x01(\x03\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0c\n\x04\x62ody\x18\x03 \x01(\x0c\"\xce\x01\n\x05\x45nded\x12;\n\tcompleted\x18\x01 \x01(\x0b\x32&.lodestream_server.worker.v1.CompletedH\x00\x12\x35\n\x06\x66\x61iled\x18\x02 \x01(\x0b\x32#.lodestream_server.worker.v1.FailedH\x00\x12\x37\n\x07stopped\x18\x03 \x01(\x0b\x32$.lodestream_server.worker.v1.StoppedH\x00\x12\x11\n\trss_bytes\x18\x04 \x01(\x03\x42\x05\n\x03how\"\x0b\n\tCompleted\"\t\n\x07Stopped\"\\\n\x06\x46\x61iled\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\r\n\x05phase\x18\x03 \x01(\t\x12\x0f\n\x07\x64\x65tails\x18\x04 \x01(\x0c\x12\x11\n\ttraceback\x18\x05 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,34 +34,40 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_DATASET_MAPPINGENTRY']._loaded_options = None
   _globals['_DATASET_MAPPINGENTRY']._serialized_options = b'8\001'
-  _globals['_TOWORKER']._serialized_start=74
-  _globals['_TOWORKER']._serialized_end=204
-  _globals['_ASSIGNMENT']._serialized_start=207
-  _globals['_ASSIGNMENT']._serialized_end=438
-  _globals['_PHASEORDER']._serialized_start=440
-  _globals['_PHASEORDER']._serialized_end=544
-  _globals['_DATASET']._serialized_start=547
-  _globals['_DATASET']._serialized_end=772
-  _globals['_DATASET_MAPPINGENTRY']._serialized_start=726
-  _globals['_DATASET_MAPPINGENTRY']._serialized_end=772
-  _globals['_CANCEL']._serialized_start=774
-  _globals['_CANCEL']._serialized_end=798
-  _globals['_FROMWORKER']._serialized_start=801
-  _globals['_FROMWORKER']._serialized_end=1033
-  _globals['_READY']._serialized_start=1035
-  _globals['_READY']._serialized_end=1055
-  _globals['_ALIVE']._serialized_start=1057
-  _globals['_ALIVE']._serialized_end=1080
-  _globals['_FACTS']._serialized_start=1082
-  _globals['_FACTS']._serialized_end=1139
-  _globals['_FACT']._serialized_start=1141
-  _globals['_FACT']._serialized_end=1191
-  _globals['_ENDED']._serialized_start=1194
-  _globals['_ENDED']._serialized_end=1400
-  _globals['_COMPLETED']._serialized_start=1402
-  _globals['_COMPLETED']._serialized_end=1413
-  _globals['_STOPPED']._serialized_start=1415
-  _globals['_STOPPED']._serialized_end=1424
-  _globals['_FAILED']._serialized_start=1426
-  _globals['_FAILED']._serialized_end=1518
+  _globals['_TOWORKER']._serialized_start=107
+  _globals['_TOWORKER']._serialized_end=237
+  _globals['_ASSIGNMENT']._serialized_start=240
+  _globals['_ASSIGNMENT']._serialized_end=655
+  _globals['_PHASEORDER']._serialized_start=657
+  _globals['_PHASEORDER']._serialized_end=761
+  _globals['_DATASET']._serialized_start=764
+  _globals['_DATASET']._serialized_end=989
+  _globals['_DATASET_MAPPINGENTRY']._serialized_start=943
+  _globals['_DATASET_MAPPINGENTRY']._serialized_end=989
+  _globals['_RESOURCE']._serialized_start=991
+  _globals['_RESOURCE']._serialized_end=1064
+  _globals['_SOURCE']._serialized_start=1067
+  _globals['_SOURCE']._serialized_end=1299
+  _globals['_SOURCEPHASE']._serialized_start=1301
+  _globals['_SOURCEPHASE']._serialized_end=1361
+  _globals['_CANCEL']._serialized_start=1363
+  _globals['_CANCEL']._serialized_end=1387
+  _globals['_FROMWORKER']._serialized_start=1390
+  _globals['_FROMWORKER']._serialized_end=1622
+  _globals['_READY']._serialized_start=1624
+  _globals['_READY']._serialized_end=1644
+  _globals['_ALIVE']._serialized_start=1646
+  _globals['_ALIVE']._serialized_end=1669
+  _globals['_FACTS']._serialized_start=1671
+  _globals['_FACTS']._serialized_end=1728
+  _globals['_FACT']._serialized_start=1730
+  _globals['_FACT']._serialized_end=1780
+  _globals['_ENDED']._serialized_start=1783
+  _globals['_ENDED']._serialized_end=1989
+  _globals['_COMPLETED']._serialized_start=1991
+  _globals['_COMPLETED']._serialized_end=2002
+  _globals['_STOPPED']._serialized_start=2004
+  _globals['_STOPPED']._serialized_end=2013
+  _globals['_FAILED']._serialized_start=2015
+  _globals['_FAILED']._serialized_end=2107
 # @@protoc_insertion_point(module_scope)

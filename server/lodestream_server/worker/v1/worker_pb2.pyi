@@ -10,6 +10,7 @@ codec for both; everything else is typed here.
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 import builtins as _builtins
 import sys
@@ -68,6 +69,10 @@ class Assignment(_message.Message):
     PHASES_FIELD_NUMBER: _builtins.int
     FOLDER_FIELD_NUMBER: _builtins.int
     MEMORY_BYTES_FIELD_NUMBER: _builtins.int
+    DATASETS_FIELD_NUMBER: _builtins.int
+    RESOURCES_FIELD_NUMBER: _builtins.int
+    SOURCES_FIELD_NUMBER: _builtins.int
+    INPUTS_FIELD_NUMBER: _builtins.int
     run_id: _builtins.str
     """The run."""
     epoch: _builtins.int
@@ -88,6 +93,22 @@ class Assignment(_message.Message):
     def phases(self) -> _containers.RepeatedCompositeFieldContainer[Global___PhaseOrder]:
         """The phases in order."""
 
+    @_builtins.property
+    def datasets(self) -> _containers.RepeatedCompositeFieldContainer[Global___Dataset]:
+        """Further datasets that the parameters name."""
+
+    @_builtins.property
+    def resources(self) -> _containers.RepeatedCompositeFieldContainer[Global___Resource]:
+        """Files that the run refers to."""
+
+    @_builtins.property
+    def sources(self) -> _containers.RepeatedCompositeFieldContainer[Global___Source]:
+        """Completed runs that it builds on."""
+
+    @_builtins.property
+    def inputs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """A fingerprint for each of datasets, resources and sources."""
+
     def __init__(
         self,
         *,
@@ -99,10 +120,14 @@ class Assignment(_message.Message):
         phases: _abc.Iterable[Global___PhaseOrder] | None = ...,
         folder: _builtins.str = ...,
         memory_bytes: _builtins.int = ...,
+        datasets: _abc.Iterable[Global___Dataset] | None = ...,
+        resources: _abc.Iterable[Global___Resource] | None = ...,
+        sources: _abc.Iterable[Global___Source] | None = ...,
+        inputs: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["dataset", b"dataset"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset", b"dataset", "epoch", b"epoch", "folder", b"folder", "memory_bytes", b"memory_bytes", "parameters", b"parameters", "phases", b"phases", "run_id", b"run_id", "run_name", b"run_name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset", b"dataset", "datasets", b"datasets", "epoch", b"epoch", "folder", b"folder", "inputs", b"inputs", "memory_bytes", b"memory_bytes", "parameters", b"parameters", "phases", b"phases", "resources", b"resources", "run_id", b"run_id", "run_name", b"run_name", "sources", b"sources"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -213,6 +238,126 @@ class Dataset(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Dataset: _TypeAlias = Dataset  # noqa: Y015
+
+@_typing.final
+class Resource(_message.Message):
+    """The file of a registered resource."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESOURCE_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    TYPE_FIELD_NUMBER: _builtins.int
+    PATH_FIELD_NUMBER: _builtins.int
+    resource_id: _builtins.str
+    """Its id."""
+    name: _builtins.str
+    """Its name."""
+    type: _builtins.str
+    """"Notebook" or "Model"."""
+    path: _builtins.str
+    """Where its content is."""
+    def __init__(
+        self,
+        *,
+        resource_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        type: _builtins.str = ...,
+        path: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "path", b"path", "resource_id", b"resource_id", "type", b"type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Resource: _TypeAlias = Resource  # noqa: Y015
+
+@_typing.final
+class Source(_message.Message):
+    """A completed run."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    TYPE_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    PARAMETERS_FIELD_NUMBER: _builtins.int
+    PHASES_FIELD_NUMBER: _builtins.int
+    STARTED_FIELD_NUMBER: _builtins.int
+    ENDED_FIELD_NUMBER: _builtins.int
+    run_id: _builtins.str
+    """Its id."""
+    kind: _builtins.str
+    """"job" or "operation"."""
+    type: _builtins.str
+    """What it did."""
+    name: _builtins.str
+    """Its title."""
+    parameters: _builtins.bytes
+    """Its parameters as JSON."""
+    @_builtins.property
+    def phases(self) -> _containers.RepeatedCompositeFieldContainer[Global___SourcePhase]:
+        """Its phases in order."""
+
+    @_builtins.property
+    def started(self) -> _timestamp_pb2.Timestamp:
+        """When its first attempt began."""
+
+    @_builtins.property
+    def ended(self) -> _timestamp_pb2.Timestamp:
+        """When it completed."""
+
+    def __init__(
+        self,
+        *,
+        run_id: _builtins.str = ...,
+        kind: _builtins.str = ...,
+        type: _builtins.str = ...,
+        name: _builtins.str = ...,
+        parameters: _builtins.bytes = ...,
+        phases: _abc.Iterable[Global___SourcePhase] | None = ...,
+        started: _timestamp_pb2.Timestamp | None = ...,
+        ended: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ended", b"ended", "started", b"started"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ended", b"ended", "kind", b"kind", "name", b"name", "parameters", b"parameters", "phases", b"phases", "run_id", b"run_id", "started", b"started", "type", b"type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Source: _TypeAlias = Source  # noqa: Y015
+
+@_typing.final
+class SourcePhase(_message.Message):
+    """What a phase of a completed run left."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    RESULTS_FIELD_NUMBER: _builtins.int
+    FOLDER_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Its name."""
+    results: _builtins.bytes
+    """Its results as JSON."""
+    folder: _builtins.str
+    """Where its files are."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        results: _builtins.bytes = ...,
+        folder: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["folder", b"folder", "name", b"name", "results", b"results"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SourcePhase: _TypeAlias = SourcePhase  # noqa: Y015
 
 @_typing.final
 class Cancel(_message.Message):

@@ -7,7 +7,7 @@ from lodestream_server.workloads.parameters import RESOURCE_ALLOCATION, Paramete
 
 _HOME = "lodestream_server.workloads.enrichment"
 
-#: `cleaningRules` is a list of words and objects, and not declared: the worker reads it, and names the field at fault.
+#: `cleaningRules` is a list of words and objects, and not declared: `checked` reads it at submission, as the worker does.
 _PARAMETERS = (
     Parameter("datasetId", required=True),
     Parameter("timeWindow", "object", inside=(Parameter("startDate", "date"), Parameter("endDate", "date"))),
@@ -46,5 +46,7 @@ _PHASES = (
     PhaseSpec("Output Generation", f"{_HOME}.output:write", 20, "OutputWriter"),
 )
 
-JOB = WorkloadSpec(RunKind.JOB, "DataEnrichment", _PHASES, _PARAMETERS)
-OPERATION = WorkloadSpec(RunKind.OPERATION, "DataEnrichment", _PHASES, _PARAMETERS)
+_CHECK = f"{_HOME}.checked:check"
+
+JOB = WorkloadSpec(RunKind.JOB, "DataEnrichment", _PHASES, _PARAMETERS, check=_CHECK)
+OPERATION = WorkloadSpec(RunKind.OPERATION, "DataEnrichment", _PHASES, _PARAMETERS, check=_CHECK)

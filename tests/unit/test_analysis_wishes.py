@@ -2,7 +2,9 @@
 
 import polars as pl
 import pytest
-from lodestream_server.workloads.analysis.filters import bound, filters_of
+from lodestream_server.workloads.analysis.checked import check
+from lodestream_server.workloads.analysis.filters import filters_of
+from lodestream_server.workloads.analysis.selecting import bound
 from lodestream_server.workloads.analysis.statistics import mann_whitney, shares_differ
 from lodestream_server.workloads.analysis.wishes import against, looks_of, metrics_of, pairs_of
 from lodestream_server.workloads.declared.analysis import JOB
@@ -84,6 +86,22 @@ def test_wrong_words_are_refused_at_submission(given, field, fault):
     (violation,) = violations(JOB.parameters, {"datasetId": "d", **given})
     assert violation.field == field
     assert fault in violation.description
+
+
+def test_what_no_word_says_is_refused_at_submission_too():
+    """Values of filters, spans and pairs; and nothing is said twice while words are wrong."""
+    window = {"startDate": "2024-02-01", "endDate": "2024-01-01"}
+    given = {
+        "datasetId": "d",
+        "analysisType": "comparison",
+        "filters": [{"column": "a", "operator": "in", "value": 3}],
+        "compareWith": {"timeWindow": window},
+        "segregationOfDuties": [["A"]],
+    }
+    fields = ["filters[0].value", "compareWith.timeWindow.endDate", "segregationOfDuties[0]"]
+    assert [one.field for one in check(given)] == [f"parameters.{field}" for field in fields]
+    assert check(given | {"compareWith": "February"}) == []
+    assert check({"datasetId": "d"}) == []
 
 
 def test_a_comprehensive_analysis_looks_at_all_that_applies():

@@ -11,8 +11,9 @@ from pathlib import Path
 import polars as pl
 
 from lodestream_server.workloads.analysis import quality_checks
-from lodestream_server.workloads.analysis.filters import Filter, bound, filters_of
+from lodestream_server.workloads.analysis.filters import Filter, filters_of
 from lodestream_server.workloads.analysis.selected import LOADING, REFERENCE, SECOND, SUBJECT, opened
+from lodestream_server.workloads.analysis.selecting import bound
 from lodestream_server.workloads.analysis.wishes import Against, against
 from lodestream_server.workloads.mining import spoken
 from lodestream_server.workloads.mining.disk import writing
@@ -110,7 +111,7 @@ def _wishes(
         second = opened(Finished(LOADING, loading.results["second"], folder))
         reference = replace(reference, log=second, folder=folder)
     if other.window is not None:
-        reference = replace(reference, window=other.window)
+        reference = replace(reference, window=TimeWindow(*other.window))
     if other.filters is not None:
         reference = replace(reference, filters=other.filters)
     return _named(phase, subject, reference, other)

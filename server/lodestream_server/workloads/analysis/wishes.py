@@ -1,13 +1,14 @@
 """What an analysis is asked for: `analysisType`, `performanceMetrics`, `segregationOfDuties`, `compareWith`. Errors are
-BadInput with the path of the field; words were checked at submission."""
+BadInput with the path of the field; words were checked at submission. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from lodestream_server.workloads.analysis.filters import Filter, filters_of
 from lodestream_server.workloads.enrichment.faults import fault
-from lodestream_server.workloads.mining.time_window import TimeWindow, time_window
+from lodestream_server.workloads.enrichment.wishes import Wishes
 
 #: What is looked at for each type, in the order of the page; comprehensive adds what the run has the means for.
 LOOKS: Mapping[str, tuple[str, ...]] = {
@@ -25,12 +26,13 @@ METRICS = ("cycle_time", "waiting_time", "resource_utilization")
 
 @dataclass(frozen=True, slots=True)
 class Against:
-    """What the run's own cases are compared with. None: as in the run itself; `halves`: nothing was named, so the later
+    """What the run's own cases are compared with; `window` holds the first and the last instant at which its cases
+    begin. None: as in the run itself; `halves`: nothing was named, so the later
     half of the cases is compared with the earlier one."""
 
     name: str = ""
     dataset_id: str | None = None
-    window: TimeWindow | None = None
+    window: tuple[datetime | None, datetime | None] | None = None
     filters: tuple[Filter, ...] | None = None
 
     @property
@@ -66,15 +68,22 @@ def against(parameters: Mapping[str, Any]) -> Against | None:
         return None
     given = parameters.get("compareWith") or {}
     field = "parameters.compareWith"
-    window = None
-    if given.get("timeWindow"):
-        window = time_window(given)
     return Against(
         name=str(given.get("name") or ""),
         dataset_id=given.get("datasetId") or None,
-        window=window or None,
+        window=_window(given.get("timeWindow"), f"{field}.timeWindow"),
         filters=None if given.get("filters") is None else filters_of(given["filters"], f"{field}.filters"),
     )
+
+
+def _window(given: Any, field: str) -> tuple[datetime | None, datetime | None] | None:
+    if not given:
+        return None
+    wishes = Wishes(given, field)
+    start, end = wishes.instant("startDate"), wishes.instant("endDate", end_of_day=True)
+    if start and end and end < start:
+        raise fault(wishes.at("endDate"), "lies before startDate: swap them")
+    return (start, end) if start or end else None
 
 
 def pairs_of(parameters: Mapping[str, Any]) -> tuple[tuple[str, str], ...] | None:

@@ -56,9 +56,7 @@ ABSENT: dict[str, dict[str, str]] = {
         "resourcesReleased.costSaved": _PRICE,
     },
     "get-operation-results": {
-        "summary.modelsGenerated": _LATER,
         "summary.overallConfidenceScore": _LATER,
-        "summary.anomaliesDetected": _LATER,
         "performance.resourceUtilization.totalCost": _PRICE,
     },
     "retry-operation": {

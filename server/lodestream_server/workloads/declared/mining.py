@@ -12,7 +12,15 @@ _PARAMETERS = (
     Parameter("analysisType"),
     Parameter("timeWindow", "object", inside=(Parameter("startDate", "date"), Parameter("endDate", "date"))),
     Parameter("algorithm"),
-    Parameter("algorithmSettings", "object"),
+    Parameter(
+        "algorithmSettings",
+        "object",
+        inside=(
+            Parameter("useAdvancedML", "flag"),
+            Parameter("enableAnomalyDetection", "flag"),
+            Parameter("performanceOptimization"),
+        ),
+    ),
     Parameter(
         "outputOptions",
         "object",
@@ -36,18 +44,28 @@ _PARAMETERS = (
 )
 
 
-def _phases(first: str) -> tuple[PhaseSpec, ...]:
+_LEARNING = PhaseSpec(
+    "Machine Learning Analysis", "lodestream_server.workloads.learning.phase:learn", 20, "MachineLearning"
+)
+
+
+def _phases(first: str, *extra: PhaseSpec) -> tuple[PhaseSpec, ...]:
     # Weights: shares of the time that mining 5M events took, rounded; loading and the report read and write everything,
-    # the two between read columns.
+    # the two between read columns. `extra` come before the report.
     return (
         PhaseSpec(first, f"{_HOME}.loading:load", 35, "DataLoader"),
         PhaseSpec("Process Discovery", f"{_HOME}.discovery:discover", 10, "ProcessMiner"),
         PhaseSpec("Performance Analysis", f"{_HOME}.performance:analyse", 15, "PerformanceAnalyzer"),
+        *extra,
         PhaseSpec("Report Generation", f"{_HOME}.report:report", 40, "ReportGenerator"),
     )
 
 
 JOB = WorkloadSpec(RunKind.JOB, "ProcessMining", _phases("Data Loading"), _PARAMETERS)
 OPERATION = WorkloadSpec(
-    RunKind.OPERATION, "ProcessMiningAnalysis", _phases("Data Loading & Validation"), _PARAMETERS, cpu_units=4.0
+    RunKind.OPERATION,
+    "ProcessMiningAnalysis",
+    _phases("Data Loading & Validation", _LEARNING),
+    _PARAMETERS,
+    cpu_units=4.0,
 )

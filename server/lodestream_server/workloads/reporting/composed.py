@@ -8,7 +8,7 @@ from lodestream_server.workloads.phase import Json
 from lodestream_server.workloads.reporting.compared import Compared
 from lodestream_server.workloads.reporting.mined import Mined, name_of
 from lodestream_server.workloads.reporting.model import Document, Section
-from lodestream_server.workloads.reporting.other import other_sections
+from lodestream_server.workloads.reporting.other import Other, other_sections
 from lodestream_server.workloads.reporting.prepared import Prepared
 from lodestream_server.workloads.reporting.speech import Speech
 
@@ -38,8 +38,10 @@ def _sections(sources: list[Json], report_type: str, speech: Speech, pictures: S
     detailed, found = report_type == "detailed", list[Section]()
     for number, source in enumerate(sources, start=1):
         sections = _of(source, number, detailed, speech, pictures)
-        found += sections if len(sources) == 1 else [_numbered(section, source, number) for section in sections]
-    return found
+        alike = sum(other["flavour"] == source["flavour"] for other in sources) > 1
+        found += [_numbered(section, source, number) for section in sections] if alike else sections
+    # In a summary the map comes last: it fills a page of its own.
+    return found if detailed else sorted(found, key=lambda section: section.key.endswith("map"))
 
 
 def _of(source: Json, number: int, detailed: bool, speech: Speech, pictures: Set[str]) -> list[Section]:
@@ -50,9 +52,9 @@ def _of(source: Json, number: int, detailed: bool, speech: Speech, pictures: Set
                 return mined.summary_sections()
             return mined.all_sections() + other_sections(source["others"], speech, number)
         case "prepared":
-            return Prepared(source, speech, number).sections()
+            return Prepared(source, speech, number).sections(detailed=detailed)
         case _:
-            return other_sections(source["others"], speech, number)
+            return Other(source, speech, number).sections(detailed=detailed)
 
 
 def _numbered(section: Section, source: Json, number: int) -> Section:

@@ -39,6 +39,23 @@ def name_of(text: object, most: int = LONGEST_NAME) -> str:
     return shortened(clean(str(text)), most)
 
 
+def bottleneck_chart(rows: Sequence[Json], total: float, number: int, speech: Speech) -> Chart | None:
+    """Bars for the first of these activities by their share of all waiting, which took `total` seconds."""
+    rows, say = rows[:BARS], speech.say
+    if not rows:
+        return None
+    return Chart(
+        f"bottlenecks-{number}",
+        say("chart.bottlenecks"),
+        "bars",
+        tuple(name_of(row["activity"], 60) for row in rows),
+        (Series(say("column.waiting_share"), tuple(row["share"] for row in rows)),),
+        "percent",
+        note=say("chart.bottlenecks_note", total=speech.duration(total)),
+        axes=("", say("column.waiting_share")),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Mined:
     """A mined source and how to talk about it. `pictures` are the names of drawings that exist for it."""
@@ -163,20 +180,8 @@ class Mined:
 
     def bottleneck_chart(self) -> Chart | None:
         """Share of all waiting before each bottleneck."""
-        rows = self.performance["bottlenecks"][:BARS]
-        if not rows:
-            return None
-        say = self.speech.say
-        return Chart(
-            self._named("bottlenecks"),
-            say("chart.bottlenecks"),
-            "bars",
-            tuple(name_of(row["activity"], 60) for row in rows),
-            (Series(say("column.waiting_share"), tuple(row["share"] for row in rows)),),
-            "percent",
-            note=say("chart.bottlenecks_note", total=self.speech.duration(self.performance["waiting"]["totalSeconds"])),
-            axes=("", say("column.waiting_share")),
-        )
+        rows, total = self.performance["bottlenecks"], self.performance["waiting"]["totalSeconds"]
+        return bottleneck_chart(rows, total, self.number, self.speech)
 
     def cycle_chart(self) -> Chart | None:
         """How many cases take how long; None when all take no time."""
@@ -191,7 +196,7 @@ class Mined:
             self._named("cycle"),
             speech.say("chart.cycle"),
             "columns",
-            tuple(speech.number(i * width) for i in range(len(bars["cases"]))),
+            tuple(speech.number(i * width, 2 if width < 0.25 else 1) for i in range(len(bars["cases"]))),
             (Series(speech.say("column.cases"), tuple(bars["cases"])),),
             "count",
             self._drawn("cycle"),

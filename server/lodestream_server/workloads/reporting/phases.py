@@ -38,10 +38,15 @@ def collect(phase: Phase) -> Json:
     return {
         "reportType": wanted.report_type,
         "language": wanted.language,
-        "title": title_of(wanted.title, phase.run_name, [run.name for run in runs]),
+        "title": title_of(wanted.title, phase.run_name, _subjects(found)),
         "sources": [_told(source) for source in found],
         "sourcesRead": len(runs),
     }
+
+
+def _subjects(found: list[Json]) -> list[str]:
+    """The names of the mined runs, which a report is mainly about; of all runs when none is mined."""
+    return [s["name"] for s in found if s["flavour"] == "mined"] or [s["name"] for s in found]
 
 
 def _told(source: Json) -> Json:

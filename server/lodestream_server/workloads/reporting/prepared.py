@@ -16,10 +16,10 @@ class Prepared:
     speech: Speech
     number: int
 
-    def sections(self) -> list[Section]:
-        """One section: figures, what the rules did, the new columns."""
+    def sections(self, *, detailed: bool) -> list[Section]:
+        """One section: figures, what the rules did, and in detail the new columns."""
         blocks: list[Block] = [self.figures(), self._findings(), self._rules()]
-        if columns := self._columns():
+        if detailed and (columns := self._columns()):
             blocks.append(columns)
         return [Section("preparation", self.speech.say("section.preparation"), tuple(blocks))]
 

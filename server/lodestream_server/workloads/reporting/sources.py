@@ -38,7 +38,14 @@ def source_of(run: EarlierRun) -> Json:
         return base | mined_source(phases) | {"others": _others(phases, known)}
     if "Data Cleaning" in phases:
         return base | _prepared(phases)
-    return base | {"flavour": "other", "others": _others(phases, frozenset())}
+    advice = [
+        row for phase in run.phases for row in phase.results.get("recommendations", []) if isinstance(row, Mapping)
+    ]
+    return base | {
+        "flavour": "other",
+        "others": _others(phases, frozenset()),
+        "recommendations": _bounded(advice),
+    }
 
 
 def mined_source(phases: Mapping[str, Finished], advice: Sequence[Json] | None = None) -> Json:

@@ -90,10 +90,15 @@ class _Sheets:
         sheet = self._sheet(table.title)
         sheet.freeze_panes(1, 0)
         sheet.set_row(0, 30)
-        for place, column in enumerate(table.columns):
-            sheet.set_column(place, place, _width(column, [row[place] for row in table.rows]))
+        sheet.repeat_rows(0)
+        widths = [_width(column, [row[place] for row in table.rows]) for place, column in enumerate(table.columns)]
+        for place, (column, width) in enumerate(zip(table.columns, widths, strict=True)):
+            sheet.set_column(place, place, width)
             sheet.write_string(0, place, column.label, self.head)
         for number, row in enumerate(table.rows, start=1):
+            lines = max(-(-len(v) // int(w)) for v, w in zip(map(str, row), widths, strict=True))
+            if lines > 1:
+                sheet.set_row(number, 15.0 * min(lines, 20))
             for place, (column, value) in enumerate(zip(table.columns, row, strict=True)):
                 last = place == len(row) - 1
                 kind = table.row_kinds[number - 1] if table.row_kinds and last else column.kind
@@ -134,8 +139,8 @@ class _Sheets:
         number = "duration" if chart.kind == "duration" else chart.kind
         for place, series in enumerate(chart.series, start=1):
             sheet.write_string(0, column + place, series.name)
-            values = [v / _DAY for v in series.values] if chart.kind == "duration" else list(series.values)
-            sheet.write_column(1, column + place, values, self.kinds[number])
+            raw = [v / _DAY for v in series.values] if chart.kind == "duration" else list(series.values)
+            sheet.write_column(1, column + place, raw, self.kinds[number])
             colour = _SERIES[(place - 1) % 4]
             look = {"line": {"color": colour, "width": 2}} if kind == "line" else {"fill": {"color": colour}}
             made.add_series(
@@ -148,15 +153,12 @@ class _Sheets:
                 }
             )
         made.set_title({"name": chart.title, "name_font": {"size": 13}, "overlay": False})
-        axis = {"name": chart.axes[0], "reverse": kind == "bar", "num_font": {"size": 10}}
-        made.set_x_axis(axis)
-        made.set_y_axis(
-            {
-                "name": chart.axes[1],
-                "num_format": _FORMATS[number],
-                "major_gridlines": {"visible": True, "line": {"color": _LINE}},
-            }
-        )
+        labels = {"name": chart.axes[0], "reverse": kind == "bar"}
+        grid = {"visible": True, "line": {"color": _LINE}}
+        values = {"name": chart.axes[1], "num_format": _FORMATS[number], "major_gridlines": grid}
+        # In a bar chart the values run along x; with the labels reversed they would stand at the top.
+        made.set_x_axis(values if kind == "bar" else labels)
+        made.set_y_axis({**labels, "crossing": "max"} if kind == "bar" else values)
         made.set_legend({"position": "top"} if len(chart.series) > 1 else {"none": True})
         made.set_size({"width": 900, "height": 480})
         sheet.insert_chart(row, 0, made, {"description": chart.title})
@@ -168,9 +170,13 @@ class _Sheets:
             number += 1
             name = f"{base[: _NAME - 4]} ({number})"
         self.names.add(name.casefold())
-        return self.book.add_worksheet(name)
+        sheet = self.book.add_worksheet(name)
+        sheet.set_paper(9)  # A4
+        sheet.set_landscape()
+        sheet.fit_to_pages(1, 0)
+        return sheet
 
 
 def _width(column: Column, values: list[Value]) -> float:
     longest = max((len(value) for value in values if isinstance(value, str)), default=0)
-    return float(min(80, max(12, len(column.label) + 3, longest + 2 if column.kind == "text" else 0)))
+    return float(min(64, max(12, len(column.label) + 3, longest + 2 if column.kind == "text" else 0)))

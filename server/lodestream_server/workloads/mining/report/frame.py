@@ -87,12 +87,12 @@ def legend(content: MapContent, top: float, width: float, wording: Wording) -> s
             )
         )
     parts.append(_note(wording.say("legend_activity"), x + 108, y))
-    x += 262
+    x += max(262.0, 124 + fit.width(wording.say("legend_activity"), SMALL))
     for i, thickness in enumerate((1.5, 4.0, 7.0)):
         line = ((x + i * 30, y - 3), (x + i * 30 + 26, y - 3))
         parts.append(shapes.arrow(line, thickness, shapes.stroke(i / 2)))
     parts.append(_note(wording.say("legend_step"), x + 98, y))
-    x += 236
+    x += max(236.0, 114 + fit.width(wording.say("legend_step"), SMALL))
     parts.append(tag("rect", x=x, y=y - 10, width=24, height=14, rx=4, fill=shapes.SLOW))
     parts.append(_note(wording.say("legend_bottleneck"), x + 32, y))
     parts.append(_note(wording.say("legend_label"), MARGIN, y + 26))

@@ -27,6 +27,9 @@ _FORMATS = {
 }
 _DAY = 86_400.0
 
+#: Rows and columns that a chart covers; its data stand far to the right of it.
+_CHART_ROWS, _CHART_COLUMNS, _DATA_COLUMN = 26, 14, 40
+
 #: What Excel allows in a sheet's name, and its length.
 _FORBIDDEN, _NAME = str.maketrans(dict.fromkeys("[]:*?/\\'", " ")), 31
 
@@ -54,9 +57,11 @@ class _Sheets:
     def __init__(self, book: Any, speech: Speech) -> None:
         self.book, self.speech = book, speech
         self.names = set[str]()
-        self.plain = book.add_format({"valign": "top", "text_wrap": True})
-        self.head = book.add_format(
-            {"bold": True, "font_color": "white", "bg_color": _BLUE, "valign": "vcenter", "text_wrap": True}
+        self.plain = book.add_format({"valign": "top", "text_wrap": True, "align": "left", "indent": 1})
+        head = {"bold": True, "font_color": "white", "bg_color": _BLUE, "valign": "vcenter", "text_wrap": True}
+        self.head, self.head_right = (
+            book.add_format({**head, "align": "left", "indent": 1}),
+            book.add_format({**head, "align": "right"}),
         )
         self.kinds = {kind: book.add_format({"num_format": form, "valign": "top"}) for kind, form in _FORMATS.items()}
 
@@ -94,9 +99,9 @@ class _Sheets:
         widths = [_width(column, [row[place] for row in table.rows]) for place, column in enumerate(table.columns)]
         for place, (column, width) in enumerate(zip(table.columns, widths, strict=True)):
             sheet.set_column(place, place, width)
-            sheet.write_string(0, place, column.label, self.head)
+            sheet.write_string(0, place, column.label, self.head if column.kind == "text" else self.head_right)
         for number, row in enumerate(table.rows, start=1):
-            lines = max(-(-len(v) // int(w)) for v, w in zip(map(str, row), widths, strict=True))
+            lines = max(-(-len(v) // int(w)) if isinstance(v, str) else 1 for v, w in zip(row, widths, strict=True))
             if lines > 1:
                 sheet.set_row(number, 15.0 * min(lines, 20))
             for place, (column, value) in enumerate(zip(table.columns, row, strict=True)):
@@ -124,11 +129,13 @@ class _Sheets:
             return
         sheet = self._sheet(self.speech.say("sheet.charts"))
         sheet.hide_gridlines(2)
-        column, row = 40, 0
+        column, row = _DATA_COLUMN, 0
         for chart in charts:
             self._chart(sheet, chart, row, column)
-            row += 26
+            row += _CHART_ROWS
             column += len(chart.series) + 2
+        sheet.print_area(0, 0, row, _CHART_COLUMNS)
+        sheet.set_h_pagebreaks(list(range(_CHART_ROWS, row, _CHART_ROWS)))
 
     def _chart(self, sheet: Any, chart: Chart, row: int, column: int) -> None:
         """Data stand far to the right, out of the way."""

@@ -1,5 +1,6 @@
 """Notebooks with real kernels: what cells find, what stays of them, and that nothing outlives the run."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -152,6 +153,7 @@ def test_a_notebook_that_never_ends_is_stopped_with_all_it_started(tmp_path):
         ("import os\nos.kill(os.getpid(), 9)", {}, "KERNEL_DIED", "was killed by signal 9 in cell 1 of 1"),
         ("import os\nos._exit(3)", {}, "KERNEL_DIED", "ended by itself"),
         ("len(bytearray(20 * 10**9))", {"memory_bytes": 10**8}, "OUT_OF_MEMORY", "MemoryError"),
+        ("x = b'x' * 400_000_000\nwhile True: pass", {"memory_bytes": 2 * 10**8}, "OUT_OF_MEMORY", "memoryGB"),
         ("input()", {}, "CELL_FAILED", "StdinNotImplementedError"),
     ],
 )
@@ -174,7 +176,9 @@ def test_a_kernel_dies_with_its_worker(tmp_path):
     worker = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, start_new_session=True)
     try:
         while not (tmp_path / "begun").exists():
-            assert worker.poll() is None
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                worker.wait(0.02)
+            assert worker.returncode is None
         kernel, child, daemon = (int(pid) for pid in (tmp_path / "begun").read_text().split())
         assert os.getpgid(kernel) == os.getpgid(child) == worker.pid
         worker.kill()

@@ -110,11 +110,16 @@ class LocalWorker:
         if self._process.returncode is not None:
             return
         self._sent = which
-        with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(ProcessLookupError, psutil.NoSuchProcess):
             if which == "SIGTERM":
                 self._process.terminate()
             else:
+                # Children that left the group, such as daemons of a notebook, are found only while it lives.
+                strays = psutil.Process(self.pid).children(recursive=True)
                 os.killpg(self.pid, signal.SIGKILL)
+                for stray in strays:
+                    with contextlib.suppress(psutil.Error):
+                        stray.kill()
 
     async def release(self) -> None:
         """See `Seat.release`."""

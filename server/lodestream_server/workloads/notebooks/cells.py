@@ -18,8 +18,9 @@ from lodestream_server.workloads.phase import BadInput, Phase
 
 #: How often it is looked whether the run is to stop.
 _LOOK_S = 0.1
-#: How often a long cell says how long it has been running.
-_STILL_S = 5.0
+#: At every so manieth look the memory is measured, and it is said how long the cell has been running.
+_WEIGHED = 10
+_STILL = 50
 _LONGEST_MESSAGE = 500
 _KEPT = "The notebook as far as it came is among the artifacts."
 
@@ -63,7 +64,7 @@ class _Cells:
             client = _Client(self._notebook, km=manager, timeout=self._wishes.cell_timeout_s, record_timing=True)
             client.kc, client.ear = talk, self._ear
             try:
-                await self._watched(self._all(client))
+                await self._watched(self._all(client), manager.provisioner)
             except DeadKernelError as fault:
                 raise self._died(manager.provisioner) from fault
         return self._total
@@ -84,15 +85,17 @@ class _Cells:
                 self._ear.end()
             self._phase.progress(self._now, self._total)
 
-    async def _watched(self, work: Awaitable[None]) -> None:
-        task, told = asyncio.ensure_future(work), time.monotonic()
+    async def _watched(self, work: Awaitable[None], kernel: Any) -> None:
+        task, looks = asyncio.ensure_future(work), 0
         try:
             while not task.done():
                 await asyncio.wait({task}, timeout=_LOOK_S)
+                looks += 1
                 self._phase.check()
-                if time.monotonic() - told >= _STILL_S and self._now:
-                    told = time.monotonic()
-                    spent = f"cell {self._now} of {self._total}, for {told - self._since:.0f} s"
+                if looks % _WEIGHED == 0:
+                    self._weigh(kernel.pid)
+                if looks % _STILL == 0 and self._now:
+                    spent = f"cell {self._now} of {self._total}, for {time.monotonic() - self._since:.0f} s"
                     self._phase.progress(self._now - 1, self._total, spent)
             await task
         finally:
@@ -115,6 +118,16 @@ class _Cells:
             cell=self._now,
             exception=fault.ename,
             said=said,
+        )
+
+    def _weigh(self, kernel: int) -> None:
+        if not self._phase.memory_bytes or kernels.resident_bytes(kernel) <= self._phase.memory_bytes:
+            return
+        raise BadInput(
+            f"The kernel needed more memory in cell {self._now} of {self._total} than the run may use "
+            f"({self._phase.memory_bytes / 1e9:.1f} GB): ask for more in resourceAllocation.memoryGB. {_KEPT}",
+            reason="OUT_OF_MEMORY",
+            cell=self._now,
         )
 
     def _died(self, kernel: Any) -> BadInput:

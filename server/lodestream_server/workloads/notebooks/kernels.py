@@ -98,6 +98,17 @@ async def _ready(client: AsyncKernelClient, around: Surroundings) -> None:
         raise RuntimeError(f"{fault}: {said[-2000:]}") from fault
 
 
+def resident_bytes(pid: int) -> int:
+    """What a kernel and all that it started have in memory; 0 when it is gone."""
+    total = 0
+    with contextlib.suppress(psutil.Error):
+        kernel = psutil.Process(pid)
+        for process in (kernel, *kernel.children(recursive=True)):
+            with contextlib.suppress(psutil.Error):
+                total += process.memory_info().rss
+    return total
+
+
 def _manager(folder: Path, memory_bytes: int, cpus: int | None) -> AsyncKernelManager:
     manager = AsyncKernelManager(
         transport="ipc", ip=str(folder / "s"), connection_file=str(folder / "kernel.json"), kernel_name="python3"

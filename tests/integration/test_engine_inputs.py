@@ -13,6 +13,7 @@ from lodestream_server.engine.models import RetryOrder
 from lodestream_server.engine.opening import open_engine
 from lodestream_server.runs.bodies import PhaseCompleted
 from lodestream_server.runs.states import RunKind, State
+from lodestream_server.store.paging import PageRequest
 from lodestream_server.workloads.catalogue import Catalogue, PhaseSpec, WorkloadSpec
 from lodestream_server.workloads.parameters import Parameter
 
@@ -195,3 +196,30 @@ async def test_files_of_all_upstream_runs_stay_while_somebody_builds_on_them(tmp
             (ids[0], True),
         ]
         assert (await engine.retention.sweep()).runs_emptied == 3  # its own as well
+
+
+async def test_an_enriched_log_becomes_a_dataset_though_nobody_waits_for_it(engine):
+    """Listed and described like an uploaded one, with where it came from; a second look makes no second one."""
+    origin = await _dataset(engine, 3)
+    run_id = await _done(engine, "Enrich", kind=RunKind.OPERATION, datasetId=origin)
+    async with asyncio.timeout(20):
+        while len(found := (await engine.datasets.list(SCOPE, PageRequest())).items) < 2:  # noqa: ASYNC110  # no event
+            await asyncio.sleep(0.01)
+    made = found[0]
+    assert (made.name, made.format, made.description["events"]) == ("Enriched", "csv", 6)
+    assert made.description["notes"] == [f"This is what the run {run_id} left."]
+    assert engine.store.files.dataset(made.dataset_id).read_text().count("\n") == 7
+    waits = (await engine.submit(job("Look", dependencies=(run_id,)))).run.run_id
+    assert (await _seen(engine, waits))["dataset"] == made.dataset_id
+    assert len((await engine.datasets.list(SCOPE, PageRequest())).items) == 2
+
+
+async def test_several_that_wait_for_one_log_share_one_dataset(engine):
+    """However close together they ask for it."""
+    origin = await _dataset(engine, 3)
+    steps = [NewStep("clean", job("Enrich", kind=RunKind.OPERATION, datasetId=origin))]
+    steps += [NewStep(f"look-{one}", job("Look", kind=RunKind.OPERATION), ("clean",)) for one in range(4)]
+    batch = await engine.groups.submit(NewBatch(SCOPE, "A batch", tuple(steps)))
+    seen = [await _seen(engine, step.run_id) for step in batch.batch.steps[1:]]
+    assert len({one["dataset"] for one in seen}) == 1
+    assert len((await engine.datasets.list(SCOPE, PageRequest())).items) == 2

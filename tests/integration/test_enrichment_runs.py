@@ -70,6 +70,22 @@ async def test_a_wrong_wish_is_refused_at_submission_with_the_fix(tmp_path):
     assert '"open" is no function here' in said["parameters.expressions.x"]
 
 
+async def test_mining_that_needs_an_enrichment_sees_the_cleaned_data(tmp_path):
+    """Real work after real work, with no dataset named: the duplicates are gone, the columns are recognised."""
+    truth = write_log(tmp_path / "loans.csv", 300)
+    async with running_server(tmp_path / "data") as server:
+        client = world(server, tmp_path)
+        uploaded = await client.upload((tmp_path / "loans.csv").read_bytes(), file_name="loans.csv")
+        given = {"datasetId": uploaded.dataset_id, "cleaningRules": ["remove_duplicates", "fix_timestamps"]}
+        cleaning = await client.start(JOBS, DATA_ENRICHMENT, parameters=given)
+        mining = await client.finished(JOBS, common_pb2.JOB_TYPE_PROCESS_MINING, dependencies=[cleaning.job_id])
+        results = await client.results(JOBS, mining)
+    assert results.success, results.error
+    assert truth.duplicates > 0
+    assert results.summary.records_processed == truth.events - truth.duplicates
+    assert results.quality_metrics.data_validation.duplicates_removed == 0
+
+
 def test_each_phase_depends_on_its_own_parameters_alone(tmp_path):
     """What a phase reads decides whether a resumed run does it again: another expression costs no second cleaning."""
     write_log(tmp_path / "loans.csv", 30)

@@ -3,11 +3,13 @@
 A dataset exists once its record is committed; until then its bytes are an upload that a crash or an error sweeps away.
 """
 
+import asyncio
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
+from weakref import WeakValueDictionary
 
 from lodestream.errors import BadDataset, DatasetNotFound, InvalidField, UploadTooLarge, Violation
 from lodestream_server.engine.clock import Clock
@@ -45,6 +47,8 @@ class NewDataset:
     format: str | None = None
     #: What the caller says the size will be; too large a one is refused before the first byte.
     declared_bytes: int | None = None
+    #: Worth knowing beside what describing it finds.
+    notes: tuple[str, ...] = ()
 
 
 class Upload:
@@ -105,6 +109,8 @@ class Datasets:
         self._ids = ids
         self._largest = largest_bytes
         self._quotas = quotas
+        #: Whoever needs what a run left may ask at the same time as others.
+        self._adopting: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def upload(self, new: NewDataset) -> Upload:
         """Begins an upload. Raises InvalidField, UploadTooLarge, QuotaExceeded, DiskFull."""
@@ -135,6 +141,8 @@ class Datasets:
         file = DatasetFile(dataset_id, new.name, incoming.path, format_, incoming.size_bytes, dict(new.mapping))
         description = await self._describer.describe(file)
         detected = description.pop("mapping", None) or {}
+        if new.notes:
+            description["notes"] = [*(description.get("notes") or ()), *new.notes]
         dataset = Dataset(
             dataset_id=dataset_id,
             tenant_id=new.scope.tenant_id,
@@ -162,10 +170,16 @@ class Datasets:
         Raises BadDataset, DiskFull.
         """
         dataset_id = f"ds-{artifact.artifact_id.removeprefix('art-')}"
+        lock = self._adopting.setdefault(dataset_id, asyncio.Lock())
+        async with lock:
+            return await self._adopt(scope, dataset_id, artifact, path, by)
+
+    async def _adopt(self, scope: Scope, dataset_id: str, artifact: Artifact, path: Path, by: str) -> Dataset:
         known = await self._store.read(lambda db: find_dataset(db, scope, dataset_id))
         if known is not None:
             return known
-        new = NewDataset(scope, artifact.name, path.name, created_by=by, format=artifact.format)
+        notes = (f"This is what the run {artifact.run_id} left.",)
+        new = NewDataset(scope, artifact.name, path.name, created_by=by, format=artifact.format, notes=notes)
         if new.format not in _FORMATS:
             raise BadDataset(f"A {artifact.format} file is no event log.", details={"cause": "UNKNOWN_FORMAT"})
         self._store.files.drop_dataset(dataset_id)

@@ -281,7 +281,8 @@ class Engine:
         """How many runs can be at work at once."""
         return self._dispatcher.seats
 
-    def _committed(self, _events: Sequence[Event], changed: Sequence[RunState]) -> None:
+    def _committed(self, events: Sequence[Event], changed: Sequence[RunState]) -> None:
+        self._prerequisites.told(events)
         for run in changed:
             self._seen(run)
 

@@ -16,7 +16,8 @@ from lodestream_server.engine.datasets import Datasets
 from lodestream_server.engine.history import History
 from lodestream_server.engine.models import CancelOrder
 from lodestream_server.runs.batch import BatchState, to_cancel
-from lodestream_server.runs.bodies import Body, Bound, Failed, Queued, Scheduled
+from lodestream_server.runs.bodies import ArtifactStored, Body, Bound, Failed, Queued, Scheduled
+from lodestream_server.runs.events import Event
 from lodestream_server.runs.state import RunState
 from lodestream_server.runs.states import State
 from lodestream_server.store.appending import Fact, Guard, RaceLost
@@ -43,6 +44,7 @@ class Prerequisites:
         self._history = history
         self._clock = clock
         self._dependants: dict[str, set[str]] = {}
+        self._leaving: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def seen(self, run: RunState) -> None:
@@ -52,10 +54,20 @@ class Prerequisites:
                 self._dependants.setdefault(needed, set()).add(run.run_id)
             self._soon(partial(self._look, run.run_id))
         elif run.has_ended:
+            if run.run_id in self._leaving:
+                self._leaving.discard(run.run_id)
+                if run.state is State.COMPLETED:
+                    self._soon(partial(self._register, run))
             for dependant in sorted(self._dependants.pop(run.run_id, ())):
                 self._soon(partial(self._look, dependant))
             if run.batch_id and run.state is not State.COMPLETED:
                 self._soon(partial(self._settle, run.batch_id))
+
+    def told(self, events: Sequence[Event]) -> None:
+        """What was committed: an event log that a run leaves becomes a dataset when the run has completed."""
+        for event in events:
+            if isinstance(event.body, ArtifactStored) and event.body.kind == ENRICHED:
+                self._leaving.add(event.run_id)
 
     def recovered(self, runs: Sequence[RunState]) -> None:
         """What has not ended at a start: its batch may have been about to be stopped."""
@@ -110,6 +122,12 @@ class Prerequisites:
                 estimate = estimates.duration(await self._history.of(run.type), dataset.size_bytes)
                 return [Bound(dataset.dataset_id, need.run_id, dataset.size_bytes, estimate)]
         return ()
+
+    async def _register(self, run: RunState) -> None:
+        try:
+            await self._left_by(run)
+        except LodestreamError as fault:  # a run that needs it tries again
+            log.warning("what %s left could not be made a dataset: %s", run.run_id, fault)
 
     async def _left_by(self, need: RunState) -> Dataset | None:
         scope = Scope(need.tenant_id, need.project_id)

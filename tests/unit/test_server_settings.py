@@ -24,4 +24,4 @@ def test_without_them_the_machine_decides_and_a_run_waits_as_long_as_it_takes():
 def test_what_makes_no_sense_is_refused(name):
     """Before anything is opened."""
     with pytest.raises(ValidationError, match=name):
-        ServerSettings(**{name: -1})
+        ServerSettings.model_validate({name: -1})

@@ -10,7 +10,7 @@ from typing import cast
 from lodestream.errors import RunNotFound
 from lodestream_server.delivery import attempt_log, rows
 from lodestream_server.delivery.courier import Courier, Live, parcel_of
-from lodestream_server.delivery.endpoints import Status
+from lodestream_server.delivery.endpoints import Kind, Status
 from lodestream_server.delivery.history import see, told_up_to
 from lodestream_server.delivery.tellings import Telling
 from lodestream_server.engine.clock import Clock
@@ -58,13 +58,19 @@ class RunFeed:
                 before = begun.pop(event.sequence, None)
                 if before is not None and told.run is not None:
                     telling = Telling(before.event, event, told.run)
-                if telling is None:
+                if telling is None or self._is_unwanted(telling):
                     continue
                 if self._over(event.time) or self._live.stopped.is_set():
                     return
                 parcel = parcel_of(endpoint.endpoint_id, telling, before)
                 # Everything before the event is settled, since events come one after the other.
                 await self._courier.carry(self._live, parcel, partial(int, event.sequence))
+
+    def _is_unwanted(self, telling: Telling) -> bool:
+        """Whether whoever cancelled the run wanted its callbacks not to hear of it."""
+        request = telling.run.cancel
+        is_callback = self._live.endpoint.kind is Kind.CALLBACK
+        return is_callback and telling.event.ends_run and request is not None and not request.notify
 
     def _over(self, when: datetime) -> bool:
         """Whether the endpoint's time was over when it happened, or is by now."""

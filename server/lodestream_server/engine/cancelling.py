@@ -75,7 +75,7 @@ class Canceller:
             return
 
     async def _request(self, run: RunState, order: CancelOrder) -> None:
-        request = CancelRequested(order.by, order.reason, order.force, order.preserve)
+        request = CancelRequested(order.by, order.reason, order.force, order.preserve, order.notify)
         if run.state in WAITING:
             kept = await self._leavings.kept(run) if order.preserve else []
             receipt = Receipt("none", 0.0, run.finished if order.preserve else ())

@@ -17,7 +17,7 @@ from lodestream_server.engine.ids import Ids
 from lodestream_server.executors.describing import Describer
 from lodestream_server.store.files import Incoming, copy_into
 from lodestream_server.store.paging import Page, PageRequest
-from lodestream_server.store.quotas import NO_QUOTAS, Quotas, room_for_bytes
+from lodestream_server.store.quotas import NO_QUOTAS, Quotas, dataset_count, room_for_bytes
 from lodestream_server.store.reading import Scope
 from lodestream_server.store.records import (
     Artifact,
@@ -202,6 +202,10 @@ class Datasets:
     async def list(self, scope: Scope, page: PageRequest) -> Page[Dataset]:
         """A page, newest first."""
         return await self._store.read(lambda db: page_of_datasets(db, scope, page))
+
+    async def count(self, scope: Scope) -> int:
+        """How many the project has."""
+        return await self._store.read(lambda db: dataset_count(db, scope.tenant_id, scope.project_id))
 
     async def delete(self, scope: Scope, dataset_id: str) -> Dataset:
         """Forgets the dataset and its bytes. Raises DatasetNotFound, DatasetInUse."""

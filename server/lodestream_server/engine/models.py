@@ -95,12 +95,14 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class CancelOrder:
-    """How to cancel: `force` skips the flag and SIGTERM; `preserve` keeps what finished phases produced."""
+    """How to cancel: `force` skips the flag and SIGTERM; `preserve` keeps what finished phases produced; `notify` lets
+    the run's callbacks hear of it."""
 
     by: str = ""
     reason: str = ""
     force: bool = False
     preserve: bool = True
+    notify: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -276,13 +276,14 @@ class Sampled:
 
 @dataclass(frozen=True, slots=True)
 class CancelRequested:
-    """Somebody wants it stopped. A second one with `force` escalates."""
+    """Somebody wants it stopped. A second one with `force` escalates. `notify`: the run's callbacks hear of its end."""
 
     KIND: ClassVar[str] = "cancel-requested"
     by: str = ""
     reason: str = ""
     force: bool = False
     preserve: bool = True
+    notify: bool = True
 
 
 @dataclass(frozen=True, slots=True)

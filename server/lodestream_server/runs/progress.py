@@ -66,9 +66,16 @@ def elapsed_s(run: RunState, now: datetime) -> float:
 
 def remaining_s(run: RunState, now: datetime) -> float | None:
     """Seconds still to come while a worker is at it; None when nothing is known to compute it from."""
-    if not run.at_work:
-        return None
-    spent = elapsed_s(run, now)
+    return _left_s(run, elapsed_s(run, now)) if run.at_work else None
+
+
+def saved_s(run: RunState) -> float | None:
+    """Seconds of work that a run which was stopped did not do any more; None when nothing is known to compute it
+    from."""
+    return _left_s(run, elapsed_s(run, run.ended or run.updated))
+
+
+def _left_s(run: RunState, spent: float) -> float | None:
     if run.percent >= _TELLING:
         return spent * (100.0 - run.percent) / run.percent
     if run.estimate is None:

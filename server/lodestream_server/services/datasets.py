@@ -55,9 +55,12 @@ class DatasetService(dataset_pb2_grpc.DatasetServiceServicer):
     async def ListDatasets(self, request: _pb.ListDatasetsRequest, context: Any) -> _pb.ListDatasetsResponse:
         """Datasets of a project, newest first."""
         wanted = PageRequest(None, request.page_size, request.page_token or None)
-        page = await self._engine.datasets.list(call.current().scope, wanted)
+        scope = call.current().scope
+        page = await self._engine.datasets.list(scope, wanted)
         return _pb.ListDatasetsResponse(
-            datasets=[as_dataset(dataset) for dataset in page.items], next_page_token=page.next_token
+            datasets=[as_dataset(dataset) for dataset in page.items],
+            total_datasets=await self._engine.datasets.count(scope),
+            next_page_token=page.next_token,
         )
 
     async def GetDataset(self, request: _pb.GetDatasetRequest, context: Any) -> _pb.GetDatasetResponse:

@@ -32,7 +32,7 @@ class Results:
 
     def __init__(self, engine: Engine, cost: Cost) -> None:
         self._engine = engine
-        self._cost = cost
+        self.cost_usd = cost
 
     async def of_operation(
         self, scope: Scope, request: operation_pb2.GetOperationResultsRequest
@@ -65,7 +65,7 @@ class Results:
             run=run,
             results=await self._engine.phase_results(scope, run_id),
             artifacts=await self._engine.artifacts(scope, run_id),
-            cost_usd=self._cost(run.resources, took_s(run)),
+            cost_usd=self.cost_usd(run.resources, took_s(run)),
             details=format_ in (common_pb2.RESULT_FORMAT_DETAILED, common_pb2.RESULT_FORMAT_DOWNLOAD),
             zip=format_ == common_pb2.RESULT_FORMAT_DOWNLOAD,
             phases=[phase.name for phase in run.phases],

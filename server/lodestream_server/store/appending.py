@@ -53,7 +53,7 @@ class RaceLost(Exception):
 
 
 def begin(tx: Transaction, run_id: str, facts: Sequence[Fact]) -> RunState:
-    """Writes a new run with its first events; `facts[0]` holds Submitted. Raises DiskFull once the reserve is in use."""
+    """A new run with its first events; `facts[0]` holds Submitted. Raises DiskFull while the reserve is in use."""
     tx.reserve.check()
     run = _apply(tx, None, run_id, facts)
     tx.connection.execute(

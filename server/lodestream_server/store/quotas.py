@@ -53,6 +53,12 @@ def room_for_bytes(connection: sqlite3.Connection, tenant_id: str, more: int, qu
         raise QuotaExceeded(told, retry_after_s=_BYTES_S)
 
 
+def dataset_count(connection: sqlite3.Connection, tenant_id: str, project_id: str) -> int:
+    """How many datasets a project has."""
+    query = "SELECT count(*) FROM datasets WHERE tenant = ? AND project = ?"
+    return int(connection.execute(query, (tenant_id, project_id)).fetchone()[0])
+
+
 def dataset_bytes(connection: sqlite3.Connection, tenant_id: str) -> int:
     """What the tenant's datasets take, in all projects."""
     # The cast: records are JSON kept as bytes, which older SQLite refuses to read as JSON.

@@ -101,8 +101,10 @@ def as_operation_summary(run: RunState, view: Progress, *, details: bool) -> _pb
     return made
 
 
-def as_cancelled_operation(run: RunState, download_urls: list[str]) -> _pb.CancelOperationResponse:
-    """The receipt of a cancelled operation."""
+def as_cancelled_operation(
+    run: RunState, download_urls: list[str], saved_usd: float | None = None
+) -> _pb.CancelOperationResponse:
+    """The receipt of a cancelled operation; `saved_usd` is what it would still have cost."""
     receipt, request = run.receipt, run.cancel
     assert receipt is not None  # CANCELLED has one
     kept = len(receipt.phases_kept)
@@ -116,7 +118,7 @@ def as_cancelled_operation(run: RunState, download_urls: list[str]) -> _pb.Cance
         partial_results=_pb.CancelOperationResponse.PartialResults(
             available=kept > 0, completed_phases=kept, download_urls=download_urls
         ),
-        resources_released=_released(receipt.released) if receipt.released else None,
+        resources_released=_released(receipt.released, saved_usd) if receipt.released else None,
         cancelled_by=request.by if request else None,
         stopped_by=stopped_by(receipt.rung),
         took=duration(receipt.took_s),
@@ -132,9 +134,11 @@ def resources_allocated(resources: Resources, cost_usd: float | None) -> _pb.Res
     )
 
 
-def _released(resources: Resources) -> _pb.CancelOperationResponse.ResourcesReleased:
+def _released(resources: Resources, saved_usd: float | None) -> _pb.CancelOperationResponse.ResourcesReleased:
     return _pb.CancelOperationResponse.ResourcesReleased(
-        cpu_units=max(1, round(resources.cpu_units)), memory_gb=gigabytes(resources.memory_bytes)
+        cpu_units=max(1, round(resources.cpu_units)),
+        memory_gb=gigabytes(resources.memory_bytes),
+        cost_saved=money(saved_usd),
     )
 
 

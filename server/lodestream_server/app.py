@@ -57,6 +57,7 @@ class RunningServer:
     guard: Guard
     services: Services
     streams: Streams
+    health: health.aio.HealthServicer
     rest: str | None = None
     metrics: str | None = None
 
@@ -110,7 +111,7 @@ async def running(
             await state.set(name, health_pb2.HealthCheckResponse.SERVING)
         try:
             async with _rest_door(settings, guard, services, state, key) as rest:
-                yield RunningServer(address, token, engine, guard, services, streams, rest, seen.metrics)
+                yield RunningServer(address, token, engine, guard, services, streams, state, rest, seen.metrics)
         finally:
             await state.enter_graceful_shutdown()
             streams.end_all()
@@ -202,6 +203,8 @@ async def serve(settings: ServerSettings, ready_file: Path | None = None) -> Non
         await stop.wait()
         _forget(ready_file)
         log.info("stopping", extra={"at_work": len(server.engine.at_work()), "drain_s": settings.drain_s})
+        # Whoever balances load stops sending; who watches goes on watching until the work has ended or gone back.
+        await server.health.enter_graceful_shutdown()
         await _drain(server.engine, settings.drain_s, hurry)
     log.info("stopped")
 

@@ -116,6 +116,11 @@ class Served:
         self._process.kill()
         self._process.wait()
 
+    def signal(self, number: signal.Signals) -> None:
+        """Sends it and does not wait."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
     def stop(self) -> int:
         """SIGTERM; its exit code."""
         assert self._process is not None

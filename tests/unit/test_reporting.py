@@ -6,14 +6,17 @@ import io
 import json
 import string
 import zipfile
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 from lodestream_server.workloads.mining.report.wording import WORDS
 from lodestream_server.workloads.phase import BadInput, Cancelled, EarlierRun, Finished
 from lodestream_server.workloads.rehearsal import Rehearsal
-from lodestream_server.workloads.reporting.phases import collect
+from lodestream_server.workloads.reporting import typesetting
+from lodestream_server.workloads.reporting.phases import collect, draw
 from lodestream_server.workloads.reporting.speech import LANGUAGES, speech_of
+from PIL import ImageFont
 from pptx import Presentation
 
 from tests.unit.mining_world import event
@@ -249,6 +252,23 @@ def test_files_that_are_no_longer_kept_cost_the_map_alone(tmp_path):
     assert "Approve" in files(phase)["report.html"].decode()
 
 
+def test_drawings_do_not_ask_for_formats(tmp_path):
+    """So a retry in another format draws nothing again."""
+
+    read = set()
+
+    class Noted(dict):
+        def get(self, key, default=None):
+            read.add(key)
+            return super().get(key, default)
+
+    run = mined(tmp_path)
+    collected = Rehearsal(tmp_path / "c", name="Data Collection", sources=[run]).run(collect)
+    earlier = {"Data Collection": collected}
+    Rehearsal(tmp_path / "d", name="Visualization", sources=[run], parameters=Noted(), earlier=earlier).run(draw)
+    assert read == {"reportType", "language", "includeVisualizations", "outputOptions", "baselineRunId"}
+
+
 def test_a_report_stops_when_asked(tmp_path):
     """Between sources, drawings and files."""
     run = mined(tmp_path)
@@ -272,6 +292,19 @@ def test_every_text_exists_in_every_language():
         assert all(text.strip() for text in texts.values())
     assert {key.removeprefix("map.") for key in english if key.startswith("map.")} == set(WORDS)
     assert {key: english[f"map.{key}"] for key in WORDS} == WORDS
+
+
+def test_the_font_has_every_letter_of_our_texts():
+    """Of all languages, in all weights; a letter that a font lacks looks like one that no font has."""
+    said = "".join(json.dumps(speech_of(one).texts | speech_of(one).manner, ensure_ascii=False) for one in LANGUAGES)
+    letters = {letter for letter in said + "ğüşıöçİĞÜŞÖÇäöüßÄÖÜéèêëàâçîïôœùûÿÉÀÇ→×−…–≤" if not letter.isspace()}
+    fonts = sorted((Path(typesetting.__file__).parent / "fonts").glob("*.otf"))
+
+    assert len(fonts) == 3
+    for path in fonts:
+        font = ImageFont.truetype(path, 24)
+        absent = bytes(font.getmask("\U0010fffd"))
+        assert not [letter for letter in letters if bytes(font.getmask(letter)) == absent], path.name
 
 
 @pytest.mark.parametrize(

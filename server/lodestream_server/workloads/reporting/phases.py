@@ -13,7 +13,15 @@ from lodestream_server.workloads.reporting.model import Document
 from lodestream_server.workloads.reporting.pictures import draw_source
 from lodestream_server.workloads.reporting.sources import source_of, tables_of
 from lodestream_server.workloads.reporting.speech import Speech, speech_of
-from lodestream_server.workloads.reporting.wishes import Wishes, ordered, title_of, wishes
+from lodestream_server.workloads.reporting.wishes import (
+    Wishes,
+    language,
+    ordered,
+    report_type,
+    title_of,
+    wants_pictures,
+    wishes,
+)
 
 _SOURCES = "sources.json"
 
@@ -61,12 +69,11 @@ def _told(source: Json) -> Json:
 
 def draw(phase: Phase) -> Json:
     """Results: picturesDrawn, pictures [file]. Files: the drawings as SVG; none when no visualizations are wanted."""
-    wanted, found = wishes(phase.parameters), _collected(phase)
-    names: list[str] = []
-    if not wanted.pictures or wanted.report_type == "comparison":
+    found, names = _collected(phase), list[str]()
+    if not wants_pictures(phase.parameters) or report_type(phase.parameters) == "comparison":
         phase.log("INFO", "No drawings: charts of this report are drawn from figures")
         return {"picturesDrawn": 0, "pictures": names}
-    speech = speech_of(wanted.language)
+    speech = speech_of(language(phase.parameters))
     for number, (source, run) in enumerate(zip(found, ordered(phase), strict=True), start=1):
         phase.progress(number - 1, len(found), f"Drawing {source['name']}")
         if source["flavour"] != "mined":

@@ -55,16 +55,36 @@ def wishes(parameters: Mapping[str, Any]) -> Wishes:
             f"{', '.join(dict.fromkeys(FORMATS.values()))}.",
             reason="UNKNOWN_FORMAT",
         )
-    pictures = parameters.get("includeVisualizations")
-    pictures = options.get("createVisualizations") if pictures is None else pictures
     return Wishes(
-        str(parameters.get("reportType") or "executive_summary"),
-        str(parameters.get("language") or "en"),
+        report_type(parameters),
+        language(parameters),
         formats,
         tuple(word for word in dict.fromkeys(words) if word.upper() not in FORMATS),
-        pictures is not False,
+        wants_pictures(parameters),
         str(parameters.get("title") or ""),
     )
+
+
+# One by one, so that a phase reads no parameter that does not concern it: what a retry changes runs again only where it
+# was read.
+
+
+def report_type(parameters: Mapping[str, Any]) -> str:
+    """executive_summary, detailed or comparison."""
+    return str(parameters.get("reportType") or "executive_summary")
+
+
+def language(parameters: Mapping[str, Any]) -> str:
+    """The report's language."""
+    return str(parameters.get("language") or "en")
+
+
+def wants_pictures(parameters: Mapping[str, Any]) -> bool:
+    """Whether there are a map and charts; `outputOptions` may say it as for other operations."""
+    said = parameters.get("includeVisualizations")
+    if said is None:
+        said = (parameters.get("outputOptions") or {}).get("createVisualizations")
+    return said is not False
 
 
 def ordered(phase: Phase) -> Sequence[EarlierRun]:
@@ -77,7 +97,7 @@ def ordered(phase: Phase) -> Sequence[EarlierRun]:
         raise BadInput(f"There is nothing to report on. {_HOW_TO_NAME}", reason="NO_SOURCE")
     baseline = phase.parameters.get("baselineRunId")
     runs.sort(key=lambda run: run.run_id != baseline)
-    if wishes(phase.parameters).report_type == "comparison":
+    if report_type(phase.parameters) == "comparison":
         runs = [run for run in runs if _mined(run)]
         if len(runs) < 2:
             raise BadInput(

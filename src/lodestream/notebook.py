@@ -15,8 +15,9 @@ import importlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, cast
 from xml.etree import ElementTree
@@ -24,8 +25,6 @@ from xml.etree import ElementTree
 #: Names the file that the server wrote for this notebook.
 _RUN_FILE = "NOTEBOOK_RUN_FILE"
 _LIST = "saved.jsonl"
-#: Tags of XES attributes whose values are numbers.
-_NUMBERS = {"int": int, "float": float}
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,5 +169,18 @@ def _tag(element: ElementTree.Element) -> str:
 def _attributes(element: ElementTree.Element) -> Iterator[tuple[str, Any]]:
     for child in element:
         if "key" in child.attrib and "value" in child.attrib:
-            read = _NUMBERS.get(_tag(child), str)
+            read = _VALUES.get(_tag(child), str)
             yield child.attrib["key"], read(child.attrib["value"])
+
+
+def _instant(text: str) -> datetime | None:
+    """In UTC, which it is taken for without an offset; None for what is no instant."""
+    try:
+        given = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return given.astimezone(UTC) if given.tzinfo else given.replace(tzinfo=UTC)
+
+
+#: How the values of XES attributes are read, by their tags; all others are texts.
+_VALUES: Mapping[str, Callable[[str], Any]] = {"int": int, "float": float, "date": _instant}

@@ -1,5 +1,7 @@
 """Notebooks as documents, the wishes of their jobs, and what of their talk is kept. No kernel."""
 
+from datetime import UTC, datetime
+
 import nbformat
 import pytest
 from lodestream_server.workloads.notebooks import document, saved
@@ -144,11 +146,12 @@ def test_the_helper_reads_xes_with_the_attributes_of_the_case(tmp_path):
     path = tmp_path / "log.xes"
     path.write_text(
         '<log xmlns="http://www.xes-standard.org/"><trace><string key="concept:name" value="c1"/>'
-        '<event><string key="concept:name" value="A"/><int key="cost" value="5"/></event>'
+        '<event><string key="concept:name" value="A"/><int key="cost" value="5"/>'
+        '<date key="time" value="2024-01-01T02:00:00+02:00"/></event>'
         '<event><string key="concept:name" value="B"/></event></trace></log>'
     )
     frame = helper.Dataset("d", "log", path, "xes", 1).read()
     assert frame.to_dicts() == [
-        {"case:concept:name": "c1", "concept:name": "A", "cost": 5},
-        {"case:concept:name": "c1", "concept:name": "B", "cost": None},
+        {"case:concept:name": "c1", "concept:name": "A", "cost": 5, "time": datetime(2024, 1, 1, tzinfo=UTC)},
+        {"case:concept:name": "c1", "concept:name": "B", "cost": None, "time": None},
     ]

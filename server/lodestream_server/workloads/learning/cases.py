@@ -14,11 +14,11 @@ FEATURES = {
     "duration": "ln(1 + seconds from the start of the case to its end)",
     "stall": "largest ln((time before an activity + c) / (90th percentile of that activity + c)); "
     "c is 1 % of the median case, at least a second",
+    "missing": "activities of at least 95 % of all cases that this case lacks",
     "surprise": "largest -log2(share of a step among the steps from its activity), start and end included, in bits",
     "rareSteps": "steps taken in fewer than 1 % of the cases' steps from their activity",
     "variant": "-log2(share of cases with exactly this sequence), in bits",
     "repetitions": "ln(1 + activities done again)",
-    "missing": "activities of at least 95 % of all cases that this case lacks",
     "rareActivities": "activities that occur in less than 1 % of the cases",
     "length": "ln(1 + completed activities)",
     "people": "activities done by somebody who does less than 1 % of that activity",

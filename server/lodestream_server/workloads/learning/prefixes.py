@@ -10,7 +10,7 @@ import polars as pl
 
 from lodestream_server.workloads.learning.completions import STEP, Learned, completions
 from lodestream_server.workloads.learning.meter import Meter
-from lodestream_server.workloads.learning.splitting import Split, tests, trains
+from lodestream_server.workloads.learning.splitting import Split, judges, trains
 from lodestream_server.workloads.learning.usual import Usual
 
 #: Figure -> what it is. The first three are numbers of activities by frequency; from 254 on they share a number.
@@ -54,7 +54,7 @@ def prefixes(meter: Meter, learned: Learned, usual: Usual, split: Split) -> tupl
         rows = completions(learned, bucket, list(usual.columns))
         for chosen, every, found in (
             (trains(split.instant), split.train_every, learning),
-            (tests(split.instant), split.test_every, judging),
+            (judges(split.instant), split.test_every, judging),
         ):
             picked = cases.filter(chosen)["case"].gather_every(every)
             found.append(_figures(rows.filter(pl.col("case").is_in(picked.to_list())), usual.columns))
@@ -64,7 +64,9 @@ def prefixes(meter: Meter, learned: Learned, usual: Usual, split: Split) -> tupl
 
 def thinned(rows: pl.DataFrame, most: int) -> pl.DataFrame:
     """At most so many rows, evenly spaced."""
-    return rows.gather_every(max(1, -(-rows.height // most)))
+    if rows.height <= most:
+        return rows
+    return rows[[place * rows.height // most for place in range(most)]]
 
 
 def _figures(rows: pl.DataFrame, columns: Mapping[str, Sequence[str]]) -> pl.DataFrame:

@@ -43,7 +43,7 @@ class Split:
 def split(spans: pl.DataFrame, effort: Effort) -> Split:
     """`spans`: start, end, events of every case."""
     instant = int(spans["start"].quantile(SHARE, interpolation="nearest") or 0)
-    train, test = spans.filter(trains(instant)), spans.filter(tests(instant))
+    train, test = spans.filter(trains(instant)), spans.filter(judges(instant))
     return Split(
         instant,
         int(spans.select(pl.col("start").min()).item()),
@@ -60,6 +60,6 @@ def trains(instant: int) -> pl.Expr:
     return (pl.col("start") < instant) & (pl.col("end") < instant)
 
 
-def tests(instant: int) -> pl.Expr:
+def judges(instant: int) -> pl.Expr:
     """Whether a case judges."""
     return pl.col("start") >= instant

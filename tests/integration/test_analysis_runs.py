@@ -3,13 +3,14 @@
 import pytest
 
 from lodestream import wire
-from lodestream.errors import InvalidField
+from lodestream.errors import InvalidField, LodestreamError
 from lodestream.samples.loan_applications import BOTTLENECK, write_log
 from lodestream.v1 import common_pb2
 from tests.contract.doors import GrpcDoor
 from tests.contract.kinds import JOBS
 from tests.contract.world import World
 from tests.support.server import PROJECT, TENANT, running_server
+from tests.workloads.analysis_world import slower_after
 
 ANALYSIS = common_pb2.JOB_TYPE_ANALYSIS
 #: Type -> a table that it leaves.
@@ -42,6 +43,26 @@ async def test_every_type_of_analysis_runs_on_the_real_server(tmp_path):
             assert results.quality_metrics.data_validation.total_records == truth.rows
             if kind in ("comprehensive", "bottleneck"):
                 assert BOTTLENECK in results.recommendations[0].recommendation
+
+
+async def test_two_datasets_of_the_project_are_compared(tmp_path):
+    """The second is found by its id; a foreign or unknown one is refused with its place."""
+    slow, quick = slower_after(tmp_path / "slow.csv", 10, 0), slower_after(tmp_path / "quick.csv", 10, 10)
+    async with running_server(tmp_path / "data") as server:
+        client = World(GrpcDoor(server.channel, server.token), TENANT, PROJECT, tmp_path)
+        ids = [
+            (await client.upload(log.read_bytes(), file_name=log.name, dataset_name=log.stem)).dataset_id
+            for log in (slow, quick)
+        ]
+        given = {"datasetId": ids[0], "analysisType": "comparison", "compareWith": {"datasetId": ids[1]}}
+        run_id = await client.finished(JOBS, ANALYSIS, parameters=given)
+        results = await client.results(JOBS, run_id, format=common_pb2.RESULT_FORMAT_DETAILED)
+        with pytest.raises(LodestreamError, match=r"compareWith\.datasetId: there is no dataset gone"):
+            await client.start(JOBS, ANALYSIS, parameters=given | {"compareWith": {"datasetId": "gone"}})
+    assert results.success, results.error
+    assert "'Check'" in results.recommendations[0].recommendation
+    compared = dict(results.stage_results)["Analysis"]["comparison"]
+    assert [compared[side]["name"] for side in ("subject", "reference")] == ["slow", "quick"]
 
 
 async def test_wrong_words_are_refused_before_anything_runs(tmp_path):

@@ -123,13 +123,16 @@ def _named(phase: Phase, subject: _Wish, reference: _Wish, other: Against) -> li
     if other.dataset_id is not None:
         files = [phase.dataset.name if phase.dataset else "", phase.datasets[other.dataset_id].name]
         names = [f"{file} ({name})" if name != "All cases" else file for file, name in zip(files, names, strict=True)]
-    if names[0] == names[1] and not other.name:
+    own = phase.dataset.dataset_id if phase.dataset else None
+    if (subject.window, subject.filters) == (reference.window, reference.filters) and other.dataset_id in (None, own):
         raise BadInput(
             "parameters.compareWith selects the same cases as the run itself: give it another timeWindow, other "
             "filters or another datasetId.",
             reason="SAME_SELECTION",
             field="parameters.compareWith",
         )
+    if names[0] == names[1]:
+        names[1] += " (the other)"
     return [replace(subject, name=names[0]), replace(reference, name=other.name or names[1])]
 
 

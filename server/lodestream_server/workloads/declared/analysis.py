@@ -39,8 +39,7 @@ _FILTERS = Parameter(
 
 _WINDOW = Parameter("timeWindow", "object", inside=(Parameter("startDate", "date"), Parameter("endDate", "date")))
 
-#: `segregationOfDuties` is a list of pairs, and values of filters are of any kind: the worker reads them, and names the
-#: field at fault.
+#: `segregationOfDuties` is a list of pairs, and values of filters are of any kind: `checked` reads them at submission.
 _PARAMETERS = (
     Parameter("datasetId", "dataset", required=True),
     Parameter("analysisType", words=_TYPES),
@@ -81,4 +80,4 @@ _PHASES = (
     PhaseSpec("Report Generation", f"{_HOME}.reporting:report", 5, "ReportGenerator"),
 )
 
-JOB = WorkloadSpec(RunKind.JOB, "Analysis", _PHASES, _PARAMETERS)
+JOB = WorkloadSpec(RunKind.JOB, "Analysis", _PHASES, _PARAMETERS, check=f"{_HOME}.checked:check")

@@ -7,7 +7,8 @@ from lodestream_server.workloads.parameters import RESOURCE_ALLOCATION, Paramete
 
 _HOME = "lodestream_server.workloads.enrichment"
 
-#: `cleaningRules` is a list of words and objects, and not declared: `checked` reads it at submission, as the worker does.
+#: `cleaningRules` is a list of words and objects, and not declared: `checked` reads it at submission, as the worker
+#: does.
 _PARAMETERS = (
     Parameter("datasetId", required=True),
     Parameter("timeWindow", "object", inside=(Parameter("startDate", "date"), Parameter("endDate", "date"))),

@@ -1,8 +1,8 @@
 """Joins at work: rows of another dataset meet the events of the log by a key, in bounded memory.
 
 Both sides are dealt into parts by the hash of the key; one part of each is in memory at a time, and what an event
-gained waits on the disk for its bucket. Keys are compared as texts, white space around them cut off. Of several rows
-with one key the first or the last in the file counts; an event never becomes two.
+gained waits on the disk for its bucket. Keys are compared as texts, white space around them cut off; durations become
+seconds. Of several rows with one key the first or the last in the file counts; an event never becomes two.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -40,6 +40,7 @@ class Joining:
     wanted: tuple[str, ...]
     folder: Path
     parts: int
+    flush_bytes: int
     names: dict[str, str] = field(default_factory=dict)
     kinds: Kinds = field(default_factory=Kinds)
     rows: int = 0
@@ -56,12 +57,12 @@ class Joining:
 
     def read(self, told: Callable[[int, int], None]) -> None:
         """Reads the other dataset into parts; `told` of records read and in all."""
-        flush = FLUSH_BYTES
-        self._there, self._here = (Partition(self.folder / side, self.parts, flush) for side in ("there", "here"))
+        sides = (self.folder / side for side in ("there", "here"))
+        self._there, self._here = (Partition(side, self.parts, self.flush_bytes) for side in sides)
         found: dict[str, None] = {}
         read = 0
         for batch in self.source.batches():
-            frame = batch.frame
+            frame = batch.frame.with_columns(pl.selectors.duration().dt.total_microseconds() / 1e6)
             read += batch.records
             told(min(read, self.source.records), self.source.records)
             if self.right not in frame.columns:
@@ -195,10 +196,14 @@ def key_of(values: pl.Series) -> pl.Series:
 def opened(phase: Phase, joins: Sequence[Join], columns: Sequence[str], used: Mapping[str, str]) -> list[Joining]:
     """The joins with their datasets opened and their columns found; `columns` are those of the log, `used` says how
     the source calls the standard ones. Raises BadInput."""
-    return [_opened(phase, number, join, columns, used) for number, join in enumerate(joins)]
+    # All of them hold their keys at once.
+    flush = FLUSH_BYTES // max(1, len(joins))
+    return [_opened(phase, number, join, columns, used, flush) for number, join in enumerate(joins)]
 
 
-def _opened(phase: Phase, number: int, join: Join, columns: Sequence[str], used: Mapping[str, str]) -> Joining:
+def _opened(
+    phase: Phase, number: int, join: Join, columns: Sequence[str], used: Mapping[str, str], flush_bytes: int
+) -> Joining:
     if join.dataset_id not in phase.datasets:
         raise fault(f"{join.field}.datasetId", f'"{join.dataset_id[:60]}" is no dataset of this project')
     file = phase.datasets[join.dataset_id]
@@ -212,7 +217,9 @@ def _opened(phase: Phase, number: int, join: Join, columns: Sequence[str], used:
         if name not in source.columns:
             raise fault(f"{join.field}.columns", unknown(name, source.columns, "column there"), "MISSING_COLUMN")
     parts = bucket_count(source.records, source.content_bytes)
-    return Joining(join, file, left, right, source, join.columns, folder, parts, kinds=Kinds(source.declared))
+    return Joining(
+        join, file, left, right, source, join.columns, folder, parts, flush_bytes, kinds=Kinds(source.declared)
+    )
 
 
 def _left(join: Join, columns: Sequence[str], used: Mapping[str, str]) -> str:

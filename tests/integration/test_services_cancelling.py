@@ -23,7 +23,8 @@ async def test_the_receipt_says_what_stopping_saved(tmp_path):
         receipt = await first.cancel(force=True)
         run = await here.server.engine.get(SCOPE, first.id)
         assert run.percent > 10
-        assert run.started and run.ended
+        assert run.started
+        assert run.ended
         left_s = (run.ended - run.started).total_seconds() * (100 - run.percent) / run.percent
         saved = receipt.resources_released.cost_saved
         assert saved.units + saved.nanos / 1e9 == pytest.approx(left_s * run.resources.cpu_units, rel=0.01, abs=0.01)

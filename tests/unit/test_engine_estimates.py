@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable
 
 import pytest
-from lodestream_server.engine.estimates import duration
+from lodestream_server.engine.estimates import disk_bytes, duration
 from lodestream_server.runs.bodies import Range
 from lodestream_server.store.reading import Past
 
@@ -101,6 +101,15 @@ def test_other_sizes_count_in_proportion_until_there_is_something_better():
     flat = duration([Past(10**power, 20.0) for power in (3, 4, 5, 6, 7) for _ in range(5)], 10**8)
     assert flat is not None
     assert 10 < flat.low_s < flat.high_s < 40
+
+
+def test_files_are_expected_in_proportion_to_the_input():
+    """As in the middle one of the earlier runs that were measured; of runs without an input, what they took."""
+    history = [Past(100, 1.0, 50), Past(1000, 1.0, 300), Past(10, 1.0, 100), Past(10, 1.0), Past(None, 1.0, 7)]
+    assert disk_bytes(history, 2000) == 1000
+    assert disk_bytes(history, None) == 75
+    assert disk_bytes([Past(10, 1.0), Past(None, 1.0, 7)], 10) is None
+    assert disk_bytes([], None) is None
 
 
 def test_an_input_far_from_all_that_was_seen_gets_a_wider_interval():

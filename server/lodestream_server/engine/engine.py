@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from pathlib import Path
 
 from lodestream.errors import ArtifactNotFound, RunNotFound
+from lodestream_server.engine import estimates
 from lodestream_server.engine.aftermath import Aftermath
 from lodestream_server.engine.allocation import MachineSize
 from lodestream_server.engine.assignments import Assignments
@@ -27,6 +28,7 @@ from lodestream_server.engine.places import Places
 from lodestream_server.engine.prerequisites import Prerequisites
 from lodestream_server.engine.queue_desk import QueueDesk
 from lodestream_server.engine.recovery import recover
+from lodestream_server.engine.resources import Resources
 from lodestream_server.engine.retention import Retention
 from lodestream_server.engine.retrying import Retrying
 from lodestream_server.engine.submitting import Submitting
@@ -69,6 +71,8 @@ class Engine:
         self._settings = settings
         self._clock = clock
         self._ids = ids
+        #: Pipelines, notebooks and models that jobs refer to.
+        self.resources = Resources(store, catalogue, clock, ids)
         self._history = History(store)
         self._leavings = Leavings(store)
         #: Removes what is old, as the settings say.
@@ -271,6 +275,10 @@ class Engine:
     async def queue_place(self, run_id: str) -> QueuePlace | None:
         """A queued run's place; None when it does not wait in the queue."""
         return await self._places.of(run_id)
+
+    async def expected_disk_bytes(self, run: RunState) -> int | None:
+        """What the run's files should take, from earlier runs of its type; None without any."""
+        return estimates.disk_bytes(await self._history.of(run.type), run.size_bytes)
 
     def at_work(self) -> Sequence[RunState]:
         """Runs in seats, of all tenants."""

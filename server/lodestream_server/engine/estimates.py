@@ -10,6 +10,7 @@ of input the earlier runs are compared by the power of the size that fits them b
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from lodestream_server.engine.models import EngineSettings
 from lodestream_server.runs.bodies import Range, Resources
@@ -82,6 +83,16 @@ def _inner(values: Sequence[float]) -> tuple[float, float] | None:
     starts = range(len(ordered) - steps)
     first = min(starts, key=lambda start: ordered[start + steps] - ordered[start])
     return ordered[first], ordered[first + steps]
+
+
+def disk_bytes(history: Sequence[Past], size_bytes: int | None) -> int | None:
+    """What the files of such a run should take: in proportion to its input, as in the middle one of the earlier runs;
+    None without any that were measured."""
+    if size_bytes:
+        shares = [past.disk_bytes / past.size_bytes for past in history if past.disk_bytes and past.size_bytes]
+        return round(median(shares) * size_bytes) if shares else None
+    measured = [past.disk_bytes for past in history if past.disk_bytes]
+    return round(median(measured)) if measured else None
 
 
 def middle_s(estimate: Range | None) -> float | None:

@@ -29,5 +29,6 @@ class History:
         if run.state is not State.COMPLETED or run.ended is None or run.started is None:
             return
         if (known := self._known.get(run.type)) is not None:
-            known.insert(0, Past(run.size_bytes, (run.ended - run.started) / timedelta(seconds=1)))
+            disk = run.sample.disk_bytes if run.sample else None
+            known.insert(0, Past(run.size_bytes, (run.ended - run.started) / timedelta(seconds=1), disk))
             del known[_NEWEST:]

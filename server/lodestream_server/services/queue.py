@@ -137,11 +137,14 @@ class QueueService(QueueSteering, queue_pb2_grpc.QueueServiceServicer):
                 max_concurrent_jobs=seats,
                 currently_running=busy,
             ),
-            queued_jobs=[_queued(place, estimates=request.include_estimates) for place in wanted[:_LISTED]],
+            queued_jobs=[await self._queued(place, request.include_estimates) for place in wanted[:_LISTED]],
         )
 
+    async def _queued(self, place: QueuePlace, estimates: bool) -> _pb.QueuedJob:
+        return _queued(place, estimates, await self._engine.expected_disk_bytes(place.run) if estimates else None)
 
-def _queued(place: QueuePlace, *, estimates: bool) -> _pb.QueuedJob:
+
+def _queued(place: QueuePlace, estimates: bool, disk_bytes: int | None) -> _pb.QueuedJob:
     run = place.run
     return _pb.QueuedJob(
         job_id=run.run_id,
@@ -154,7 +157,9 @@ def _queued(place: QueuePlace, *, estimates: bool) -> _pb.QueuedJob:
         submitted_by=run.submitted_by or None,
         date_submitted=timestamp(run.created),
         resource_requirements=_pb.ResourceRequirements(
-            cpu_units=max(1, round(run.resources.cpu_units)), memory_gb=gigabytes(run.resources.memory_bytes)
+            cpu_units=max(1, round(run.resources.cpu_units)),
+            memory_gb=gigabytes(run.resources.memory_bytes),
+            estimated_disk_bytes=disk_bytes,
         ),
     )
 

@@ -36,10 +36,12 @@ class RunFilter:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """A run of the same type that completed: how large its input was and how long it took from start to end."""
+    """A run of the same type that completed: how large its input was, how long it took from start to end, and what its
+    files took when they were last measured."""
 
     size_bytes: int | None
     duration_s: float
+    disk_bytes: int | None = None
 
 
 def one(connection: sqlite3.Connection, run_id: str) -> RunState | None:
@@ -145,11 +147,12 @@ def unended(connection: sqlite3.Connection, states: Iterable[State]) -> list[Run
 def history(connection: sqlite3.Connection, type_: str, newest: int = 50) -> list[Past]:
     """The newest completed runs of a type."""
     rows = connection.execute(
-        "SELECT size_bytes, ended - started FROM runs WHERE type = ? AND state = 'COMPLETED'"
+        "SELECT size_bytes, ended - started, json_extract(CAST(folded AS TEXT), '$.sample.disk_bytes') FROM runs"
+        " WHERE type = ? AND state = 'COMPLETED'"
         " ORDER BY ended DESC LIMIT ?",
         (type_, newest),
     )
-    return [Past(size, took_us / 1e6) for size, took_us in rows]
+    return [Past(size, took_us / 1e6, disk) for size, took_us, disk in rows]
 
 
 _EVENT = "SELECT run, sequence, position, time, kind, body FROM events "

@@ -144,10 +144,7 @@ class Compared:
             say("chart.bottlenecks"),
             "bars",
             tuple(name_of(name, 60) for name, _ in rows),
-            tuple(
-                Series(name, tuple(shares[place] or 0.0 for _, shares in rows))
-                for place, name in enumerate(self._names())
-            ),
+            tuple(Series(name, tuple(shares[place] for _, shares in rows)) for place, name in enumerate(self._names())),
             "percent",
             note=say("chart.compared_note"),
         )

@@ -22,7 +22,7 @@ def compose(sources: list[Json], report_type: str, title: str, speech: Speech, p
         report_type,
         speech.say(f"type.{report_type}"),
         clean(title),
-        " · ".join(dict.fromkeys(name_of(source["name"]) for source in sources if source["name"] != title)),
+        " · ".join(dict.fromkeys(name_of(source["name"]) for source in sources if source["name"] not in title)),
         speech.language,
         _facts(sources, speech, max(ends, default=None)),
         tuple(_sections(sources, report_type, speech, pictures)),

@@ -77,10 +77,10 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One value for each label of a chart."""
+    """One value for each label of a chart; None where there is none."""
 
     name: str
-    values: tuple[float, ...]
+    values: tuple[float | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +97,11 @@ class Chart:
     picture: str = ""
     note: str = ""
     axes: tuple[str, str] = ("", "")
+
+    @property
+    def largest(self) -> float:
+        """The largest value; 1 where there is none, so that it can be divided by."""
+        return max((value for series in self.series for value in series.values if value), default=0.0) or 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,9 +52,14 @@ def _bar(value: Value, column: Column, table: Table) -> float:
 
 def _longest(chart: Chart) -> dict[str, Any]:
     """Rows of a bar chart: label, and (value, percent of the longest) for each series."""
-    most = max((value for series in chart.series for value in series.values), default=0.0) or 1.0
     rows = [
-        (label, [(series.values[place], round(100 * series.values[place] / most, 1)) for series in chart.series])
+        (
+            label,
+            [
+                (series.values[place], round(100 * (series.values[place] or 0) / chart.largest, 1))
+                for series in chart.series
+            ],
+        )
         for place, label in enumerate(chart.labels)
     ]
     return {"rows": rows, "many": len(chart.series) > 1}

@@ -1,6 +1,6 @@
 """A document as PDF: formatted into what the template shows, then set by typst."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from lodestream_server.workloads.reporting.model import (
     Block,
     Chart,
     Document,
+    Figure,
     Figures,
     Findings,
     Paragraph,
@@ -24,6 +25,9 @@ TEMPLATE = "report.typ"
 
 #: A line breaks inside words longer than this.
 _LONGEST_WORD = 24
+
+#: A label of so many characters takes one line of a card among five.
+_SHORT_LABEL = 20
 
 #: Points that a page offers: between its margins, less a heading's height.
 _ROOM = (473.0, 640.0)
@@ -72,7 +76,7 @@ def _block(block: Block, drawings: Mapping[str, str], speech: Speech, section: s
     match block:
         case Figures():
             items = [{"label": f.label, "value": speech.value(f.value, f.kind)} for f in block.items]
-            return {"type": "figures", "columns": _across(len(items)), "items": items}
+            return {"type": "figures", "columns": _across(block.items), "items": items}
         case Paragraph():
             return {"type": "paragraph", "text": breakable(block.text)}
         case Findings():
@@ -109,9 +113,11 @@ def _block(block: Block, drawings: Mapping[str, str], speech: Speech, section: s
             return {"type": "terms", "items": [[word, meaning] for word, meaning in block.items]}
 
 
-def _across(figures: int) -> int:
-    """Cards in a row, so that the last row is as full as can be."""
-    return min((4, 5, 3, 6), key=lambda width: (-figures % width, width != 4)) if figures > 4 else max(1, figures)
+def _across(figures: Sequence[Figure]) -> int:
+    """Cards in a row: four, or five of short labels where that fills the rows."""
+    number = len(figures)
+    short = all(len(figure.label) <= _SHORT_LABEL for figure in figures)
+    return 5 if short and number % 5 == 0 else max(1, min(4, number))
 
 
 def _drawn_chart(chart: Chart, drawings: Mapping[str, str]) -> dict[str, Any]:
@@ -127,13 +133,15 @@ def _drawn_chart(chart: Chart, drawings: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _bars(chart: Chart, speech: Speech) -> dict[str, Any]:
-    most = max((value for series in chart.series for value in series.values), default=0.0) or 1.0
     rows = [
         {
             "label": breakable(label),
             "first": place == 0,
             "bars": [
-                {"part": round(s.values[place] / most, 4), "text": speech.value(s.values[place], chart.kind)}
+                {
+                    "part": round((s.values[place] or 0) / chart.largest, 4),
+                    "text": speech.value(s.values[place], chart.kind),
+                }
                 for s in chart.series
             ],
         }

@@ -28,7 +28,7 @@ def add_chart(slide: Any, box: Box, chart: Chart, speech: Speech) -> None:
     data: Any = CategoryChartData(number_format=NUMBERS.get(chart.kind, "General"))  # type: ignore[no-untyped-call]  # python-pptx is not annotated
     data.categories = [fit.wrap(label, 12, 230, 1)[0] for label in chart.labels][order]
     for series in chart.series[order]:
-        data.add_series(series.name[:60], [value / size for value in series.values][order])
+        data.add_series(series.name[:60], [None if value is None else value / size for value in series.values][order])
     frame = slide.shapes.add_chart(_FORMS[chart.form], Pt(box.x), Pt(box.y), Pt(box.width), Pt(box.height), data)
     frame._element.nvGraphicFramePr.cNvPr.set("descr", chart.title)
     dress(frame.chart, chart, speech.say(f"map.unit_{unit}") if unit else "")
@@ -45,9 +45,8 @@ def scale(chart: Chart) -> tuple[float, str]:
     """What values are divided by, and the unit's word: durations are shown in one unit."""
     if chart.kind != "duration":
         return 1.0, ""
-    most = max((value for series in chart.series for value in series.values), default=0.0)
     for size, unit in ((86_400.0 * 730, "year"), (86_400.0 * 2, "day"), (3_600.0, "hour"), (60.0, "minute")):
-        if most >= size:
+        if chart.largest >= size:
             return (31_557_600.0 if unit == "year" else min(size, 86_400.0)), unit
     return 1.0, "second"
 

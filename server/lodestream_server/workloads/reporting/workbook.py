@@ -146,7 +146,8 @@ class _Sheets:
         number = "duration" if chart.kind == "duration" else chart.kind
         for place, series in enumerate(chart.series, start=1):
             sheet.write_string(0, column + place, series.name)
-            raw = [v / _DAY for v in series.values] if chart.kind == "duration" else list(series.values)
+            size = _DAY if chart.kind == "duration" else 1.0
+            raw = [None if value is None else value / size for value in series.values]
             sheet.write_column(1, column + place, raw, self.kinds[number])
             colour = _SERIES[(place - 1) % 4]
             look = {"line": {"color": colour, "width": 2}} if kind == "line" else {"fill": {"color": colour}}

@@ -115,3 +115,19 @@ def test_a_phase_that_is_done_again_leaves_the_same_bytes(tmp_path):
         files.append({f"{path.relative_to(here.folder)}": path.read_bytes() for path in out})
     assert files[0].keys() == files[1].keys()
     assert [name for name, content in files[0].items() if files[1][name] != content] == []
+
+
+async def test_columns_of_another_dataset_are_joined_on_the_real_server(tmp_path):
+    """By the case; what found nothing is counted."""
+    async with running_server(tmp_path / "data") as server:
+        client = world(server, tmp_path)
+        log = await client.upload(b"case,activity,time\n1,A,2024-01-01\n2,A,2024-01-02\n", file_name="log.csv")
+        crm = await client.upload(b"case,activity,time,score\n1,Call,2024-01-01,5\n", file_name="crm.csv")
+        joins = [{"datasetId": crm.dataset_id, "on": "case", "columns": ["score"], "prefix": "crm_"}]
+        given = {"datasetId": log.dataset_id, "joins": joins, "derivedColumns": []}
+        run_id = await client.finished(OPERATIONS, DATA_ENRICHMENT, parameters=given)
+        results = await client.results(OPERATIONS, run_id, format=common_pb2.RESULT_FORMAT_DETAILED)
+    assert results.success, results.error
+    (enriched,) = (phase for phase in results.phase_results if phase.phase_name == "Data Enrichment")
+    (join,) = enriched.results["joins"]
+    assert (join["eventsMatched"], join["eventsUnmatched"], list(join["columns"])) == (1, 1, ["crm_score"])

@@ -27,9 +27,9 @@ _PARAMETERS = (
 
 # Weights: shares of the time that all formats on the loan sample took, rounded.
 _PHASES = (
-    PhaseSpec("Data Collection", f"{_HOME}.phases:collect", 10, "DataCollector"),
-    PhaseSpec("Visualization", f"{_HOME}.phases:draw", 45, "ReportDesigner"),
-    PhaseSpec("Report Generation", f"{_HOME}.phases:write", 45, "ReportGenerator"),
+    PhaseSpec("Data Collection", f"{_HOME}.phases:collect", 5, "DataCollector"),
+    PhaseSpec("Visualization", f"{_HOME}.phases:draw", 35, "ReportDesigner"),
+    PhaseSpec("Report Generation", f"{_HOME}.phases:write", 60, "ReportGenerator"),
 )
 
 OPERATION = WorkloadSpec(RunKind.OPERATION, "ReportGeneration", _PHASES, _PARAMETERS, cpu_units=1.0)

@@ -90,6 +90,7 @@ def test_a_comparison_finds_the_injected_slowdown(tmp_path):
     assert second["changeSecondsPerCase"] == 0
     assert "'Check'" in here.advice[0]["recommendation"]
     assert here.advice[0]["priority"] == "High"
+    assert "Every step is taken equally often in both" in here.page
 
 
 def test_two_periods_without_a_slowdown_do_not_differ(tmp_path):

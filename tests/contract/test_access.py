@@ -18,10 +18,6 @@ SCOPED = [name for name in NAMES if not name.startswith("KeyService/")]
 WITH_PROJECT = [name for name in SCOPED if name != "SystemService/GetSystemStatus"]
 #: Long enough for a key to be used once.
 _LIVES_S = 0.3
-#: Part of the contract, and not of this server yet. Whoever builds one takes it off this list.
-NOT_BUILT = {
-    *(name for name in NAMES if name.startswith("ResourceService/")),
-}
 
 
 async def ask(door, name, request):
@@ -117,15 +113,8 @@ async def test_a_role_below_the_methods_own_is_refused(world, name):
         )
 
 
-@pytest.mark.parametrize("name", sorted(NOT_BUILT))
-async def test_what_is_not_built_says_so(world, name):
-    """UNIMPLEMENTED with the reason NOT_BUILT and the method's name."""
-    with pytest.raises(errors.NotBuilt, match=name.partition("/")[2]):
-        await ask(world.door, name, request_for(method_of(name), world.tenant_id, world.project_id))
-
-
-@pytest.mark.parametrize("name", sorted(set(NAMES) - NOT_BUILT))
-async def test_everything_else_is_built(world, name):
+@pytest.mark.parametrize("name", NAMES)
+async def test_everything_is_built(world, name):
     """It answers, or refuses for a reason of its own."""
     told = "answered"
     try:

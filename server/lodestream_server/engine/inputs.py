@@ -26,6 +26,8 @@ from lodestream_server.workloads.phase import DatasetFile, EarlierRun, Finished,
 
 #: The parameter that names the dataset of a run.
 _OWN: Final = "parameters.datasetId"
+#: The field that names what a job runs.
+RESOURCE: Final = "resource.resource_id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ def find(connection: sqlite3.Connection, asked: Asked) -> Inputs:
     datasets, resources, runs = dict[str, Dataset](), dict[str, Resource](), dict[str, None]()
     if asked.resource is not None and asked.resource.type in (NOTEBOOK, MODEL):
         its = asked.resource
-        resources[its.id] = _resource(connection, asked.scope, "resource.resourceId", its.id, its.type)
+        resources[its.id] = resource_named(connection, asked.scope, its)
     for named in references(asked.declared, asked.parameters):
         match named.kind:
             case "dataset" if named.id != asked.dataset_id:
@@ -135,6 +137,11 @@ def _dataset(connection: sqlite3.Connection, scope: Scope, path: str, dataset_id
         fault = f"there is no dataset {dataset_id} in this project."
         raise UnknownDataset(f"{path}: {fault}", violations=[Violation(path, fault)])
     return found
+
+
+def resource_named(connection: sqlite3.Connection, scope: Scope, its: ResourceRef) -> Resource:
+    """What `resource` of a job names. Raises UnknownResource."""
+    return _resource(connection, scope, RESOURCE, its.id, its.type)
 
 
 def _resource(connection: sqlite3.Connection, scope: Scope, path: str, resource_id: str, type_: str = "") -> Resource:

@@ -2,19 +2,18 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import orjson
 
 from lodestream.errors import RunNotFound, RunNotRetryable
 from lodestream_server.engine import allocation, inputs, taking_over
 from lodestream_server.engine.leavings import Leavings
+from lodestream_server.engine.merging import merged
 from lodestream_server.engine.models import NewRun, Retried, RetryOrder, Submission
 from lodestream_server.engine.submitting import Prepared, Submitting, asked
 from lodestream_server.engine.taking_over import Kept
-from lodestream_server.runs.bodies import Json
 from lodestream_server.runs.state import RunState
 from lodestream_server.runs.states import RunKind, State
 from lodestream_server.store.appending import current
@@ -135,15 +134,3 @@ def _again(origin: RunState, order: RetryOrder, dependencies: tuple[str, ...]) -
         origin=origin,
         resources=allocation.doubled_memory(origin.resources) if order.double_memory else None,
     )
-
-
-def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> Json:
-    """The upper values over the lower ones, objects key by key; null removes a key (RFC 7396)."""
-    made = {key: value for key, value in under.items() if key not in over or over[key] is not None}
-    for key, value in over.items():
-        below = made.get(key)
-        if isinstance(value, Mapping):
-            made[key] = merged(below if isinstance(below, Mapping) else {}, value)
-        elif value is not None:
-            made[key] = value
-    return made

@@ -9,13 +9,14 @@ from datetime import datetime
 
 import orjson
 
-from lodestream.errors import DependencyProblem, RunNotFound, ServerDraining, Violation
+from lodestream.errors import DependencyProblem, InvalidField, RunNotFound, ServerDraining, Violation
 from lodestream_server.engine import estimates, inputs, intake
 from lodestream_server.engine.allocation import MachineSize
 from lodestream_server.engine.clock import Clock
 from lodestream_server.engine.history import History
 from lodestream_server.engine.ids import Ids, run_prefix
 from lodestream_server.engine.inputs import Asked
+from lodestream_server.engine.merging import merged
 from lodestream_server.engine.models import NewRun
 from lodestream_server.runs.state import RunState
 from lodestream_server.runs.states import State
@@ -24,6 +25,7 @@ from lodestream_server.store.appending import Fact, begin, current
 from lodestream_server.store.quotas import NO_QUOTAS, Quotas, room_for_a_run
 from lodestream_server.store.reading import Past, Scope
 from lodestream_server.store.requests import remember, remembered
+from lodestream_server.store.resources import MODEL, NOTEBOOK, PIPELINE
 from lodestream_server.store.store import Store
 from lodestream_server.store.writer import Transaction
 from lodestream_server.workloads.catalogue import Catalogue, WorkloadSpec
@@ -85,12 +87,26 @@ class Submitting:
         return await self._store.write(job)
 
     async def prepare(self, new: NewRun) -> Prepared:
-        """Checks what can be checked before the transaction. Raises InvalidField, NotBuilt, ServerDraining."""
+        """Checks what can be checked before the transaction. Raises InvalidField, UnknownResource, NotBuilt,
+        ServerDraining."""
         if self.draining:
             raise ServerDraining(retry_after_s=_COME_BACK_S)
         spec = self._catalogue.find(new.kind, new.type)
+        new = await self._referred(new)
         intake.check(new, spec)
         return Prepared(new, spec, await self._history.of(new.type))
+
+    async def _referred(self, new: NewRun) -> NewRun:
+        """The same with the name of its resource, and with what its pipeline says under its parameters."""
+        its = new.resource
+        if its is None or its.type not in (PIPELINE, NOTEBOOK, MODEL) or new.origin:  # a retry has all of it already
+            return new
+        found = await self._store.read(lambda db: inputs.resource_named(db, new.scope, its))
+        if found.job_type not in ("", new.type):
+            fault = f"the pipeline {found.name} is for jobs of the type {found.job_type}, not {new.type}"
+            raise InvalidField.of(Violation(inputs.RESOURCE, fault))
+        parameters = merged(found.parameters, new.parameters)
+        return replace(new, resource=replace(its, name=found.name), parameters=parameters)
 
     def now(self) -> datetime:
         """The engine's time."""

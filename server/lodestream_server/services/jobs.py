@@ -24,6 +24,7 @@ from lodestream_server.services.run_stories import whole_story
 from lodestream_server.services.runs_common import expected, kept_urls, one_effect, place_of, type_of
 from lodestream_server.services.watching import RunWatcher
 from lodestream_server.store.reading import RunFilter
+from lodestream_server.store.resources import MODEL, NOTEBOOK, PIPELINE
 
 _pb = job_pb2
 #: Documented: a job without a time limit of its own gets two hours.
@@ -125,7 +126,7 @@ def _resource(request: _pb.SubmitJobRequest) -> ResourceRef | None:
     if not request.HasField("resource"):
         return None
     resource = request.resource
-    if resource.resource_type not in ("", "Dataset"):
+    if resource.resource_type not in ("", "Dataset", PIPELINE, NOTEBOOK, MODEL):
         raise UnknownResource(
             f"resource.resource_id: there is no {resource.resource_type} {resource.resource_id} in this project."
         )

@@ -21,6 +21,7 @@ from lodestream_server.services.jobs import JobService
 from lodestream_server.services.keys import KeyService
 from lodestream_server.services.operations import OperationService
 from lodestream_server.services.queue import QueueService
+from lodestream_server.services.resources import ResourceService
 from lodestream_server.services.results import Results
 from lodestream_server.services.system import SystemService
 from lodestream_server.services.tracked_jobs import TrackedJobs
@@ -59,6 +60,7 @@ def make_services(
         "QueueService": QueueService(engine, streams, pace),
         "BatchService": BatchService(engine, streams, pace),
         "SystemService": SystemService(engine, data_dir, settings.node),
+        "ResourceService": ResourceService(engine.resources),
         "WebhookService": WebhookService(engine, delivery),
     }
     return {full_name: ours.get(_short(full_name)) or _placeholder(full_name) for full_name in SERVICES}

@@ -27,13 +27,14 @@ from lodestream.client.keys import KeyCalls
 from lodestream.client.operations import OperationCalls, OperationHandle
 from lodestream.client.patience import DEFAULT_PATIENCE, Patience
 from lodestream.client.queue import QueueCalls
+from lodestream.client.resources import ResourceCalls
 from lodestream.client.settings import Settings, load_settings
 from lodestream.errors import RunNotFound
 
 StubT = TypeVar("StubT")
 
 
-class Client(DatasetCalls, JobCalls, OperationCalls, BatchCalls, QueueCalls, KeyCalls):
+class Client(DatasetCalls, JobCalls, OperationCalls, BatchCalls, QueueCalls, KeyCalls, ResourceCalls):
     """A connection to a server, used from one event loop. What is not given comes from `load_settings`."""
 
     def __init__(

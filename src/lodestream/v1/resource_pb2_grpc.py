@@ -62,9 +62,9 @@ class ResourceServiceServicer(object):
     """
 
     def RegisterResource(self, request, context):
-        """Registers a pipeline or a notebook. Repeated: a second resource.
+        """Registers a pipeline, a notebook (.ipynb, format 4) or a process model (PNML or BPMN). Repeated: a second resource.
 
-        Errors: INVALID_FIELD, NOT_BUILT.
+        Errors: INVALID_FIELD, NOT_BUILT, DISK_FULL.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -87,7 +87,9 @@ class ResourceServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def DeleteResource(self, request, context):
-        """Deletes a resource; runs that used it keep their copy. Repeated: RESOURCE_NOT_FOUND.
+        """Deletes a resource and its file. Repeated: RESOURCE_NOT_FOUND.
+
+        Errors: RESOURCE_NOT_FOUND, RESOURCE_IN_USE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

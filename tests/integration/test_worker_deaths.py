@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 from lodestream_server.engine.engine import Engine
+from lodestream_server.engine.models import CancelOrder
 from lodestream_server.runs.bodies import Requeued, Started
 from lodestream_server.runs.states import State
 
-from tests.integration.engine_world import SCOPE, alive, engine_at, job, kinds
+from lodestream.errors import InvalidField
+from tests.integration.engine_world import SCOPE, alive, engine_at, job, kinds, until
 
 
 @pytest.fixture
@@ -36,6 +38,22 @@ async def test_a_run_that_loses_its_worker_is_tried_again_and_given_up_after_the
     pids = [body.pid for body in bodies if isinstance(body, Started)]
     assert len(set(pids)) == 3
     assert not any(alive(pid) for pid in pids)
+
+
+async def test_a_run_has_a_heartbeat_limit_of_its_own(tmp_path):
+    """Where it asks for one; the server's own is so long that the test would not see its end."""
+    async with engine_at(tmp_path / "data", lease_s=1000.0) as engine:
+        quick = job("freeze", resourceAllocation={"heartbeatSeconds": 5})
+        run_id = (await engine.submit(quick)).run.run_id
+        await until(engine, run_id, "requeued")
+        bodies = [event.body for event in await engine.events(SCOPE, run_id)]
+        assert [body.reason for body in bodies if isinstance(body, Requeued)] == ["WORKER_HUNG"]
+        await engine.cancel(SCOPE, run_id, CancelOrder(force=True))
+        with pytest.raises(InvalidField, match="heartbeatSeconds"):
+            await engine.submit(job("freeze", resourceAllocation={"heartbeatSeconds": 1}))
+        # Whoever replaces the lost workers is there before the engine goes.
+        after = [(await engine.submit(job("Count"))).run.run_id for _ in range(2)]
+        assert {(await engine.ended(SCOPE, each)).state for each in after} == {State.COMPLETED}
 
 
 async def test_a_run_that_loses_one_worker_completes_in_the_next(engine):

@@ -55,6 +55,13 @@ def asked_priority(parameters: Mapping[str, Any], otherwise: Priority) -> Priori
     return Priority[word.upper()] if word else otherwise
 
 
+def heartbeat_s(parameters: Mapping[str, Any]) -> float | None:
+    """`resourceAllocation.heartbeatSeconds`: the silence after which the run's worker counts as hung; None: the
+    server's own."""
+    given = (parameters.get("resourceAllocation") or {}).get("heartbeatSeconds")
+    return float(given) if given else None
+
+
 def _least(one: float, other: float) -> float:
     """The smaller; 0 stands for "as much as there is"."""
     return min(one, other) if one and other else one or other

@@ -9,10 +9,12 @@ import asyncio
 import logging
 import traceback
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from lodestream.errors import DiskFull, StoreUnavailable
 from lodestream_server.engine.aftermath import Aftermath, Cause
+from lodestream_server.engine.allocation import heartbeat_s
 from lodestream_server.engine.clock import Clock
 from lodestream_server.engine.models import EngineSettings
 from lodestream_server.engine.stopping import Ladder
@@ -90,7 +92,7 @@ class Attempt:
         """Start, listen, conclude. A run that was taken away meanwhile is left alone."""
         try:
             if await self._start():
-                await self._seat.begin(assignment)
+                await self._seat.begin(replace(assignment, lease_s=heartbeat_s(self.run.parameters)))
                 self._ladder.begun()
                 await self._conclude(await self._outcome())
         except RaceLost as lost:

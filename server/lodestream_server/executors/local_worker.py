@@ -51,7 +51,7 @@ class LocalWorker:
         self.rss_bytes = 0
         self._process = process
         self._reader, self._writer = pipe
-        self._lease_s = lease_s
+        self._own_lease_s = self._lease_s = lease_s
         self._run_id = ""
         self._sent: Signal | None = None
         self._oom_before = 0
@@ -69,6 +69,7 @@ class LocalWorker:
     async def begin(self, assignment: Assignment) -> None:
         """See `Seat.begin`."""
         self.settled, self._run_id, self._oom_before = False, assignment.run_id, oom_kills()
+        self._lease_s = assignment.lease_s or self._own_lease_s
         self._send(wire.ToWorker(run=as_wire(assignment)))
 
     async def words(self) -> AsyncIterator[Told | Outcome]:

@@ -27,7 +27,8 @@ class PhaseOrder:
 @dataclass(frozen=True, slots=True)
 class Assignment:
     """All that a worker needs to know of a run; `dataset_sha256` belongs to the dataset; `inputs` has a
-    fingerprint for everything else that it works on."""
+    fingerprint for everything else that it works on; `lease_s` is the silence after which its worker counts as hung,
+    where it is not the server's own."""
 
     run_id: str
     epoch: int
@@ -42,6 +43,7 @@ class Assignment:
     resources: tuple[ResourceFile, ...] = ()
     sources: tuple[EarlierRun, ...] = ()
     inputs: tuple[str, ...] = ()
+    lease_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,8 @@ RESOURCE_ALLOCATION = Parameter(
         Parameter("cpuUnits", "number", at_least=0.1, at_most=1024),
         Parameter("memoryGB", "number", at_least=0.1, at_most=65536),
         Parameter("priority", words=("Low", "Normal", "High", "Critical")),
+        # A worker gives a sign of life every three seconds.
+        Parameter("heartbeatSeconds", "number", at_least=5, at_most=3600),
     ),
 )
 

@@ -4,8 +4,11 @@ import asyncio
 import os
 import random
 import sys
+import time
 from collections import Counter
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
 from lodestream_server.engine.engine import Engine
 from lodestream_server.runs.fold import replay
@@ -15,17 +18,22 @@ from lodestream_server.store.reading import RunFilter
 
 from tests.integration.engine_world import ROOT, SCOPE, engine_at
 
-#: Long enough for some servers to do a little, short enough for others to die in their recovery.
-_SHORTEST_S, _LONGEST_S = 0.3, 2.0
+#: Long enough for some servers to do a little, short enough for others to die in their recovery: in terms of what the
+#: first one needed for its first acknowledgement, because a busy machine may take seconds to start a program.
+_SHORTEST, _LONGEST = 0.3, 2.0
+_FIRST_S = 60.0
 
 
 async def survive(folder: Path, kills: int, seed: int) -> int:
     """So many kills; how many runs there were. Raises AssertionError, with the folder kept, where one is lost."""
     dice, ledger = random.Random(seed), folder / "ledger"
-    for turn in range(kills):
-        await _one_life(folder / "data", ledger, seed * 1000 + turn, dice.uniform(_SHORTEST_S, _LONGEST_S))
-    lines = [line.split() for line in ledger.read_text().splitlines()] if ledger.exists() else []
-    assert lines, f"seed {seed}: no server lived long enough to acknowledge anything"
+    begin = time.monotonic()
+    await _one_life(folder / "data", ledger, seed * 1000, _acknowledged(ledger))
+    needs_s = time.monotonic() - begin
+    for turn in range(1, kills):
+        lives_s = needs_s * dice.uniform(_SHORTEST, _LONGEST)
+        await _one_life(folder / "data", ledger, seed * 1000 + turn, asyncio.sleep(lives_s))
+    lines = [line.split() for line in ledger.read_text().splitlines()]
     async with engine_at(folder / "data") as engine:
         runs = [run_id for kind in RunKind for run_id in await _all(engine, kind)]
         lost = {run_id for _, run_id in lines} - set(runs)
@@ -38,7 +46,17 @@ async def survive(folder: Path, kills: int, seed: int) -> int:
     return len(runs)
 
 
-async def _one_life(data_dir: Path, ledger: Path, seed: int, lives_s: float) -> None:
+async def _acknowledged(ledger: Path) -> None:
+    async with asyncio.timeout(_FIRST_S):
+        while not await asyncio.to_thread(_has_lines, ledger):  # noqa: ASYNC110  # another process writes it
+            await asyncio.sleep(0.01)
+
+
+def _has_lines(ledger: Path) -> bool:
+    return ledger.exists() and ledger.stat().st_size > 0
+
+
+async def _one_life(data_dir: Path, ledger: Path, seed: int, until: Coroutine[Any, Any, None]) -> None:
     errors = await asyncio.to_thread(open, ledger.with_name(f"errors-{seed}"), "wb")
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -51,15 +69,17 @@ async def _one_life(data_dir: Path, ledger: Path, seed: int, lives_s: float) -> 
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stderr=errors,
     )
+    ending, doom = asyncio.create_task(process.wait()), asyncio.create_task(until)
     try:
-        async with asyncio.timeout(lives_s):
-            code = await process.wait()
-        said = await asyncio.to_thread(ledger.with_name(f"errors-{seed}").read_text)
-        raise AssertionError(f"seed {seed}: the server ended by itself with {code}: {said[-3000:]}")
-    except TimeoutError:
+        await asyncio.wait((ending, doom), return_when=asyncio.FIRST_COMPLETED)
+        if ending.done():
+            said = await asyncio.to_thread(ledger.with_name(f"errors-{seed}").read_text)
+            raise AssertionError(f"seed {seed}: the server ended by itself with {ending.result()}: {said[-3000:]}")
         process.kill()
-        await process.wait()
+        await ending
+        doom.result()
     finally:
+        doom.cancel()
         errors.close()
 
 

@@ -1,4 +1,4 @@
-"""Boosted trees grown in small steps, so that the run can be followed and stopped between them."""
+"""Boosted trees that can be followed and stopped after every round while they grow."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,22 +14,21 @@ from lodestream_server.workloads.learning.forest import SEED
 from lodestream_server.workloads.learning.meter import Meter
 from lodestream_server.workloads.learning.threads import few
 
-#: Trees grown between two cancel points (a round of a classifier grows a tree per class).
-TREES_AT_ONCE = 60
-
-#: Trees of a classifier: with many classes it gets fewer rounds.
+#: Classes that a classifier may have for the full number of rounds; a round grows a tree per class.
 MOST_TREES_PER_ROUND = 8
 
 ROWS_AT_ONCE = 10_000
 
+#: Growing never stops by itself: scores are asked for only because that happens after every round.
 _SHAPE = {
     "learning_rate": 0.2,
     "max_leaf_nodes": 15,
     "min_samples_leaf": 20,
     "l2_regularization": 1.0,
-    "early_stopping": False,
+    "early_stopping": True,
+    "validation_fraction": None,
+    "n_iter_no_change": 1_000_000,
     "random_state": SEED,
-    "warm_start": True,
 }
 
 
@@ -47,12 +46,22 @@ def fit(meter: Meter, model: Any, figures: NDArray[Any], target: NDArray[Any], r
     """Grows the model to so many rounds; `what` names it in the activity."""
     classes = len(np.unique(target)) if hasattr(model, "predict_proba") else 1
     rounds = max(1, min(rounds, rounds * MOST_TREES_PER_ROUND // classes))
-    step = max(1, TREES_AT_ONCE // classes)
+    calls = 0
+
+    def told(*_: Any) -> float:
+        nonlocal calls
+        # The first call comes before the first round.
+        meter.say(f"Training the {what} model: {calls} of {rounds} rounds")
+        calls += 1
+        return 0.0
+
+    model.set_params(max_iter=rounds, scoring=told)
     with few():
-        for done in [*range(step, rounds, step), rounds]:
-            model.set_params(max_iter=done)
-            model.fit(figures, target)
-            meter.say(f"Training the {what} model: {done} of {rounds} rounds")
+        model.fit(figures, target)
+    # A fitted model is given away as a pickle: it must not hold on to this run.
+    model.set_params(scoring="loss", early_stopping=False)
+    if hasattr(model, "_scorer"):
+        del model._scorer
 
 
 def predicted(meter: Meter, function: Any, figures: NDArray[Any]) -> NDArray[Any]:

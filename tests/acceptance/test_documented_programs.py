@@ -49,7 +49,7 @@ def log_of_january() -> bytes:
 
 
 class World:
-    """A server with a dataset, and a pipeline and a finished job where the server has such things."""
+    """A server with a dataset, which can be given a pipeline and a finished job."""
 
     def __init__(self, base: str, token: str) -> None:
         self.base, self.token = base, token
@@ -59,12 +59,10 @@ class World:
         assert uploaded.status_code == 200, uploaded.text
         self.dataset = uploaded.json()["datasetId"]
 
-    def pipeline(self) -> str | None:
-        """A registered pipeline; None where the server cannot register any."""
+    def pipeline(self) -> str:
+        """A registered pipeline."""
         body = {"resourceType": "Pipeline", "resourceName": "Monthly", "jobType": "ProcessMining"}
         made = self.client.post(f"{SCOPE}/resources", json=body)
-        if made.status_code == 501:
-            return None
         assert made.status_code == 200, made.text
         return str(made.json()["resourceId"])
 
@@ -126,14 +124,6 @@ def javascript(world: World, name: str, folder: Path, **ids: str) -> str:
     return run([NODE], f"const token = {json.dumps(world.token)};\n{BEGUN}{program}", folder)
 
 
-def registered_pipeline(world: World) -> str:
-    """A pipeline, or the reason why there is none."""
-    pipeline = world.pipeline()
-    if pipeline is None:
-        pytest.skip("pipelines cannot be registered yet: POST …/resources is answered with 501")
-    return pipeline
-
-
 def test_the_async_operation_manager_runs_to_its_end(world, tmp_path):
     """Start, wait, results, list, cancel."""
     said = python(world, "async_operation_manager", tmp_path)
@@ -145,7 +135,7 @@ def test_the_async_operation_manager_runs_to_its_end(world, tmp_path):
 
 def test_the_execution_manager_runs_to_its_end(world, tmp_path):
     """The page's whole example: system status, a job on a pipeline, its end, its results."""
-    said = python(world, "execution_manager", tmp_path, pipeline=registered_pipeline(world))
+    said = python(world, "execution_manager", tmp_path, pipeline=world.pipeline())
     assert "Sistem Durumu: Healthy" in said
     assert "İş başarıyla tamamlandı!" in said
     assert re.search(r"Rapor indir: http://", said)
@@ -189,7 +179,7 @@ def test_the_async_workflow_runs_to_its_end(world, tmp_path):
 
 def test_the_execution_workflow_runs_to_its_end(world, tmp_path):
     """Submit on a pipeline, watch, results."""
-    said = javascript(world, "execution_workflow", tmp_path, pipeline=registered_pipeline(world))
+    said = javascript(world, "execution_workflow", tmp_path, pipeline=world.pipeline())
     assert "İş başarıyla tamamlandı!" in said
     assert re.search(r"Birincil Çıktı: http://", said)
 

@@ -354,3 +354,24 @@ async def test_a_batch_is_submitted_followed_shown_and_cancelled(here, tmp_path)
     assert (await run(here, "batch", "submit", str(file))).code == 2
     file.write_text("[]")
     assert (await run(here, "batch", "submit", str(file))).code == 2
+
+
+async def test_resources_are_registered_shown_and_deleted(here, tmp_path):
+    """A file and a pipeline; what is no model is refused with its fault, and no file at all with the usage."""
+    (tmp_path / "reference.pnml").write_text("<pnml><net/></pnml>")
+    (tmp_path / "wrong.pnml").write_text("<html/>")
+    model = (await run(here, "resources", "register", str(tmp_path / "reference.pnml"), "--json")).json
+    assert (model["resourceType"], model["resourceName"]) == ("Model", "reference.pnml")
+    made = await run(here, "resources", "register", "--pipeline", "Monthly", "--param", "a=1", "--json")
+    assert made.json["parameters"] == {"a": 1}
+    listed = await run(here, "resources", "list")
+    assert listed.out.index("Monthly") < listed.out.index("reference.pnml")
+    assert (await run(here, "resources", "list", "--type", "Model", "--json")).json["resources"] == [model]
+    assert "reference.pnml" in (await run(here, "resources", "show", model["resourceId"])).out
+    assert (await run(here, "resources", "delete", model["resourceId"])).code == 0
+    gone = await run(here, "resources", "show", model["resourceId"])
+    assert gone.code != 0
+    assert "lodestream resources list" in gone.err
+    wrong = await run(here, "resources", "register", str(tmp_path / "wrong.pnml"))
+    assert "its root is <html>" in wrong.err
+    assert "--pipeline NAME" in (await run(here, "resources", "register")).err

@@ -21,6 +21,7 @@ from lodestream.cli import (
     logs,
     protos,
     queue,
+    resources,
     results,
     retry,
     samples,
@@ -101,6 +102,7 @@ app = typer.Typer(
 )
 for module in (
     datasets,
+    resources,
     submit,
     watch,
     logs,

@@ -13,7 +13,6 @@ from lodestream.errors import InvalidField, NotBuilt, Violation
 from lodestream_server.runs.states import RunKind
 from lodestream_server.workloads.parameters import Parameter
 
-
 #: Finds faults of a run's parameters.
 Check = Callable[[Mapping[str, Any]], list[Violation]]
 

@@ -58,7 +58,7 @@ async def test_a_log_goes_in_and_a_process_map_comes_out(tmp_path, kind):
         assert results.quality_metrics.warnings[0].count == 1
     else:
         assert (results.summary.records_analyzed, results.summary.process_variants) == (8, 2)
-        assert [phase.status for phase in results.phase_results] == [common_pb2.STAGE_STATUS_COMPLETED] * 4
+        assert [phase.status for phase in results.phase_results] == [common_pb2.STAGE_STATUS_COMPLETED] * 5
     assert wire.check(results) == []
     assert wire.to_json(results, "tr")
     content = b"".join(part.chunk for part in parts)

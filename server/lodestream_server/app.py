@@ -35,7 +35,7 @@ from lodestream_server.services import Services, add_services, make_services
 from lodestream_server.services.run_tokens import run_tokens
 from lodestream_server.services.watching import Pace, Streams
 from lodestream_server.settings import ServerSettings
-from lodestream_server.workloads.built_in import BUILT_IN
+from lodestream_server.workloads.built_in import offered
 from lodestream_server.workloads.catalogue import Catalogue
 
 log = logging.getLogger(__name__)
@@ -64,15 +64,16 @@ class RunningServer:
 
 @asynccontextmanager
 async def running(
-    settings: ServerSettings, *, catalogue: Catalogue = BUILT_IN, engine_settings: EngineSettings | None = None
+    settings: ServerSettings, *, catalogue: Catalogue | None = None, engine_settings: EngineSettings | None = None
 ) -> AsyncIterator[RunningServer]:
     """A server that answers until the context ends; work still running then goes back to the queue.
 
-    `engine_settings` replaces what the settings say of the engine, for hosts with workloads of their own.
+    `catalogue` and `engine_settings` replace what the settings say of work and engine, for other hosts.
 
     Raises CannotListen, BadWebTokenSettings, DataDirInUse, StoreTooNew, StoreDamaged.
     """
     engine_settings = engine_settings or settings.engine()
+    catalogue = catalogue or offered(notebooks=settings.notebooks)
     check_address(settings)
     web_tokens = _web_tokens(settings)
     async with (

@@ -54,6 +54,8 @@ class ServerSettings(DeliveryFields):
     #: Who may read the schema by reflection. It is public; "key" and "off" are for those who like it quiet.
     reflection: Literal["open", "key", "off"] = "open"
 
+    #: Notebook jobs. A notebook is arbitrary code with the rights of the server's user.
+    notebooks: bool = False
     #: Runs at work at once.
     seats: int = Field(default_factory=seats_of_this_machine, ge=1, le=256)
     #: Memory of a run that does not say; 0: the machine's, shared between the seats.

@@ -125,7 +125,7 @@ async def test_parameters_are_checked_against_the_schema_on_both_doors(tmp_path,
         "parameters": "Additional properties are not allowed ('tip' was unexpected)",
     }
     assert answer.status_code == unnamed.status_code == contrary.status_code == 400
-    assert "needs job_type to be Custom" in contrary.text
+    assert "excludes a documented type" in contrary.text
     assert "/parameters/activityColumn" in answer.text
     assert "/customType" in unnamed.text
 

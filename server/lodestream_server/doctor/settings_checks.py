@@ -43,6 +43,9 @@ def _openness(chosen: ServerSettings) -> Iterator[Finding]:
     if reachable and chosen.reflection == "open":
         said = "Everybody who reaches the server may read its schema (nothing else)."
         yield warning("reflection", said, "Set LODESTREAM_REFLECTION=key if that is too much.")
+    if chosen.notebooks:
+        said = "Whoever may write to a project may run any code here, with the rights of the server's user."
+        yield warning("notebooks", said, "Set LODESTREAM_NOTEBOOKS=false, or let only people you trust write.")
     if chosen.traces and chosen.traces.startswith("http:") and _reachable(chosen.traces.split("/")[2]):
         said = "Traces leave this machine as plain text: ids, no content and no keys."
         yield warning("traces", said, "Use https:// or a collector on 127.0.0.1.")

@@ -145,7 +145,8 @@ class Batches:
         try:
             return self._submitting.begin(tx, step.run_id, prepared, self._submitting.now())
         except LodestreamError as fault:
-            raise type(fault)(f"operations[{index}].{fault}") from fault
+            placed = _placed(fault.violations, index)
+            raise type(fault)(f"operations[{index}].{fault}", violations=placed) from fault
 
 
 def _placed(violations: Sequence[Violation], index: int) -> list[Violation]:

@@ -94,7 +94,8 @@ def _new_batch(here: Call, request: _pb.SubmitBatchRequest) -> NewBatch:
         scope=here.scope,
         name=request.batch_name,
         steps=tuple(
-            NewStep(one.operation_key, _new_run(here, one), tuple(one.dependencies)) for one in request.operations
+            NewStep(one.operation_key, _new_run(here, one, index), tuple(one.dependencies))
+            for index, one in enumerate(request.operations)
         ),
         description=request.batch_description,
         submitted_by=here.by,
@@ -105,12 +106,12 @@ def _new_batch(here: Call, request: _pb.SubmitBatchRequest) -> NewBatch:
     )
 
 
-def _new_run(here: Call, one: _pb.SubmitBatchRequest.Operation) -> NewRun:
+def _new_run(here: Call, one: _pb.SubmitBatchRequest.Operation, index: int) -> NewRun:
     said = wire.to_dict(one)
     return NewRun(
         scope=here.scope,
         kind=RunKind.OPERATION,
-        type=type_of(common_pb2.OperationType.DESCRIPTOR, one, "operation_type"),
+        type=type_of(common_pb2.OperationType.DESCRIPTOR, one, "operation_type", f"operations[{index}]."),
         name=one.operation_name,
         priority=words.priority(one.priority),
         submitted_by=here.by,

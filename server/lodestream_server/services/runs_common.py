@@ -21,14 +21,14 @@ from lodestream_server.store.reading import Scope
 from lodestream_server.store.requests import RequestId
 
 
-def type_of(enum: EnumDescriptor, request: Any, field: str) -> str:
-    """The type of work that a request names: a documented word or an own workload, "" for none. Raises
-    InvalidField."""
+def type_of(enum: EnumDescriptor, request: Any, field: str, place: str = "") -> str:
+    """The type of work that a request names: a documented word or an own workload, "" for none. `place` leads to the
+    request where it is part of another. Raises InvalidField."""
     word = words.type_word(enum, getattr(request, field))
     if (word == words.CUSTOM) == bool(request.custom_type):
         return request.custom_type or word
-    fault = "is required where the type is Custom" if word == words.CUSTOM else f"needs {field} to be Custom"
-    raise InvalidField.of(Violation("custom_type", fault))
+    fault = "is required where the type is Custom" if word == words.CUSTOM else "excludes a documented type"
+    raise InvalidField.of(Violation(f"{place}custom_type", fault))
 
 
 async def place_of(engine: Engine, run: RunState) -> QueuePlace | None:

@@ -8,8 +8,8 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
@@ -171,23 +171,25 @@ async def start_worker(number: int, settings: "PoolSettings", environment: Mappi
     ours, theirs = socket.socketpair()
     try:
         with theirs, open(settings.log_file, "ab", buffering=0) as log_file:  # noqa: ASYNC230  # opening, once per process
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-P",  # the current folder is no place to import from
-                "-m",
-                "lodestream_server.worker",
-                "--pipe",
-                str(theirs.fileno()),
-                "--preload",
-                ",".join(settings.preload),
-                "--owner",
-                settings.owner,
-                pass_fds=(theirs.fileno(),),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=log_file,
-                stderr=log_file,
-                start_new_session=True,
-                env=dict(environment),
+            process = await _whole(
+                asyncio.create_subprocess_exec(
+                    sys.executable,
+                    "-P",  # the current folder is no place to import from
+                    "-m",
+                    "lodestream_server.worker",
+                    "--pipe",
+                    str(theirs.fileno()),
+                    "--preload",
+                    ",".join(settings.preload),
+                    "--owner",
+                    settings.owner,
+                    pass_fds=(theirs.fileno(),),
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=log_file,
+                    stderr=log_file,
+                    start_new_session=True,
+                    env=dict(environment),
+                )
             )
     except BaseException:
         ours.close()
@@ -202,3 +204,15 @@ async def start_worker(number: int, settings: "PoolSettings", environment: Mappi
         await worker.end()
         raise
     return worker
+
+
+async def _whole(starting: Coroutine[Any, Any, asyncio.subprocess.Process]) -> asyncio.subprocess.Process:
+    """The process. Who is cancelled half-way through a start leaves none behind."""
+    task = asyncio.ensure_future(starting)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        process = await task
+        process.kill()
+        await process.wait()
+        raise

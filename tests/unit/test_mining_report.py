@@ -234,7 +234,7 @@ def test_small_and_strange_logs_have_a_report(tmp_path, rows):
 
 
 def test_formats_are_made_as_asked(tmp_path):
-    """Without reports PDF is the map alone, JSON all results in one file; what does not exist is a warning, not a failure."""
+    """Without reports PDF is the map alone, JSON all results in one file; what does not exist is a mere warning."""
     loans = world(tmp_path, events(LOANS))
     options = {"exportFormats": ["pdf", "JSON", "PowerPoint"], "generateReports": False}
     _, phase = loans.report(outputOptions=options)

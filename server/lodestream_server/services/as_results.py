@@ -77,7 +77,7 @@ def as_operation_results(made: Produced, artifacts: Iterable[Artifact]) -> opera
             records_analyzed=_whole(count("events", "validRecords", "recordsLoaded")),
             process_variants=_whole(count("processVariants")),
             anomalies_detected=_whole(count("anomaliesDetected")),
-            models_generated=_of_type(made, "Model") or None,
+            models_generated=_whole(count("modelsGenerated")) or _of_type(made, "Model") or None,
             reports_created=_of_type(made, "Report") if made.success else None,
             data_quality_score=count("dataQualityScore"),
         ),

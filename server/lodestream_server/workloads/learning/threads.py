@@ -1,7 +1,7 @@
 """No more processor threads than the run may use: the libraries would take all cores of the machine.
 
 One: the steps between the barriers of boosting take microseconds, and two threads that wait for each other on a machine
-where another worker is busy were measured ten times slower than one.
+where another worker is busy cost far more than they bring.
 """
 
 from contextlib import AbstractContextManager

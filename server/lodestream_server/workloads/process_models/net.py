@@ -1,4 +1,4 @@
-"""A labelled Petri net with an initial and a final marking. What discovery makes, files hold and conformance replays."""
+"""A labelled Petri net with two markings: what discovery makes, files hold and conformance replays."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

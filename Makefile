@@ -54,7 +54,7 @@ upgrade: ## Renew constraints.txt with the newest versions that pyproject.toml a
 
 # --- the daily round ---------------------------------------------------------------------------------------------------------------
 
-demo: $(ENV) ## Real server, one operation, one job, live progress, downloads in out/demo (LOG=path takes your log)
+demo: $(ENV) ## Real server, an operation, a job, a notebook and a report, live, downloads in out/demo (LOG=path takes your log)
 	@$(BIN)/python -m tools.demo $(if $(LOG),--log "$(LOG)")
 
 test: $(ENV) ## Run the tests (ARGS="-k word" picks some)

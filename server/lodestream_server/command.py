@@ -55,6 +55,9 @@ def serve(
         ),
     ] = None,
     seats: Annotated[int | None, typer.Option(help="Runs at work at once; one per core when left out.")] = None,
+    notebooks: Annotated[
+        bool, typer.Option("--notebooks", help="Run notebook jobs: any code, with the rights of the server's user.")
+    ] = False,
     rest_hosts: Annotated[
         str | None, typer.Option(help="Host names the REST door answers for besides localhost, separated by commas.")
     ] = None,

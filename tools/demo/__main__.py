@@ -1,4 +1,4 @@
-"""Real server, real log, one operation and one job, everything they made: the whole way in one command.
+"""Real server, real log, an operation, a job, a notebook on what they found and a report: the whole way in one command.
 
 Usage: python -m tools.demo [--log PATH]
 
@@ -8,11 +8,11 @@ log, every figure is the truth; else 1, with the server's last lines.
 
 import argparse
 import asyncio
+import csv
 import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -28,12 +28,13 @@ from lodestream.client import Client, JobHandle, OperationHandle, Settings
 from lodestream.errors import LodestreamError
 from lodestream.samples.loan_applications import Truth, write_log
 from lodestream.v1.dataset_pb2 import Dataset
-from tools.demo.figures import figures_of, untruths
+from tools.demo.figures import figures_of, untruths, unusual_line
 from tools.demo.server import ServerFailed, log_tail, serving
 
 #: Enough cases for a real picture, few enough for half a minute on a small machine.
 CASES: Final = 10_000
 OUT: Final = Path("out/demo")
+NOTEBOOK: Final = Path("examples/notebooks/first_look.ipynb")
 
 
 class DemoFailed(Exception):
@@ -78,17 +79,21 @@ async def _demonstrate(folder: Path, log: Path | None) -> None:
         truth = await asyncio.to_thread(write_log, log, CASES)
         clock.lap("Generating the log")
     print_line("Starting the server on a free port, with a temporary data directory …")
-    async with serving(folder) as ready, _client(ready) as client:
+    async with serving(folder, "--notebooks") as ready, _client(ready) as client:
         clock.lap("Starting the server")
         dataset = await _upload(client, log)
         clock.lap("Uploading the log")
         shutil.rmtree(OUT, ignore_errors=True)
         operation = await client.start_operation("Loan applications" if truth else log.name, dataset=dataset)
-        found = await _run(operation, "Operation: ProcessMiningAnalysis", OUT / "operation", _of_operation)
+        found = _of_operation(await _run(operation, "Operation: ProcessMiningAnalysis", OUT / "operation"))
         clock.lap("Running the operation, with downloads")
         job = await client.submit_job("The same as a job", dataset=dataset)
-        again = await _run(job, "Job: ProcessMining", OUT / "job", _of_job)
+        again = _of_job(await _run(job, "Job: ProcessMining", OUT / "job"))
         clock.lap("Running the job, with downloads")
+        await _run(await _notebook(client, dataset, job), "Job: Notebook", OUT / "notebook")
+        clock.lap("Running the notebook, with downloads")
+        await _run(await _summary(client, operation), "Operation: ReportGeneration", OUT / "summary")
+        clock.lap("Writing the summary, with downloads")
     clock.lap("Stopping the server")
     _report(found, again, truth, clock)
 
@@ -107,10 +112,23 @@ async def _upload(client: Client, log: Path) -> Dataset:
     return dataset
 
 
-async def _run(
-    handle: JobHandle | OperationHandle, title: str, directory: Path, results_of: Callable[[Any], dict[str, Any]]
-) -> dict[str, Any]:
-    """Follows a run to its end, downloads its files, and returns the results of its phases by name."""
+async def _notebook(client: Client, dataset: Dataset, job: JobHandle) -> JobHandle:
+    """The example notebook on the dataset and what the job found."""
+    resource = await client.register_file(NOTEBOOK)
+    parameters = {"notebookId": resource.resource_id, "top": 3}
+    return await client.submit_job(
+        "A first look", type="Notebook", dataset=dataset, parameters=parameters, after=[job.id]
+    )
+
+
+async def _summary(client: Client, operation: OperationHandle) -> OperationHandle:
+    """What the operation found, to be sent to a manager."""
+    parameters = {"sourceRunId": operation.id, "exportFormats": ["PDF", "PowerPoint"]}
+    return await client.start_operation("Loan applications", type="ReportGeneration", parameters=parameters)
+
+
+async def _run(handle: JobHandle | OperationHandle, title: str, directory: Path) -> Any:
+    """Follows a run to its end, downloads its files, and returns the answer with the results of its phases."""
     heading(f"{title}, {handle.id}")
     story = await follow(handle)
     if not story.succeeded:
@@ -118,7 +136,7 @@ async def _run(
     paths = await handle.download(directory)
     if not paths:
         raise DemoFailed(f"{title} left no files to download.")
-    return results_of(await handle.results(format="detailed"))
+    return await handle.results(format="detailed")
 
 
 def _of_operation(answer: Any) -> dict[str, Any]:
@@ -136,7 +154,7 @@ def _plain(struct: Struct) -> dict[str, Any]:
 def _report(found: dict[str, Any], again: dict[str, Any], truth: Truth | None, clock: Clock) -> None:
     figures, twin = figures_of(found), figures_of(again)
     heading("Key figures")
-    fields(figures.lines())
+    fields(figures.lines() | {"Unusual cases": unusual_line(_unusual_cases(), truth)})
     heading("Where to look")
     for path in sorted((path for path in OUT.rglob("*") if path.is_file()), key=_by_interest):
         print_line(f"  {path}")
@@ -149,6 +167,12 @@ def _report(found: dict[str, Any], again: dict[str, Any], truth: Truth | None, c
         raise DemoFailed("; ".join(wrong))
     if truth:
         console().print("\nAll figures are those that were put into the generated log.", style="green")
+
+
+def _unusual_cases() -> list[str]:
+    """The cases that the operation found unusual, the most unusual first."""
+    with (OUT / "operation" / "anomalies.csv").open(encoding="utf-8", newline="") as file:
+        return [row["case_id"] for row in csv.DictReader(file)]
 
 
 def _by_interest(path: Path) -> tuple[int, str]:

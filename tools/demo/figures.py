@@ -3,7 +3,7 @@
 Called by the demonstration with the free-form results of each phase or stage, by name.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,3 +96,12 @@ def untruths(figures: Figures, truth: Truth) -> list[str]:
         for name, right in expected.items()
         if (found := getattr(figures, name)) != right
     ]
+
+
+def unusual_line(unusual: Collection[str], truth: Truth | None) -> str:
+    """How many cases were called unusual, and how many of those that were made so are among them."""
+    said = f"{len(unusual):,}"
+    if not truth:
+        return said
+    put_in = set(truth.anomalous_cases)
+    return f"{said}, {len(put_in.intersection(unusual)):,} of the {len(put_in):,} that were put in among them"

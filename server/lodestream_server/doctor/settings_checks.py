@@ -45,7 +45,7 @@ def _openness(chosen: ServerSettings) -> Iterator[Finding]:
         yield warning("reflection", said, "Set LODESTREAM_REFLECTION=key if that is too much.")
     if chosen.notebooks:
         said = "Whoever may write to a project may run any code here, with the rights of the server's user."
-        yield warning("notebooks", said, "Set LODESTREAM_NOTEBOOKS=false, or let only people you trust write.")
+        yield warning("notebooks", said, "Leave --notebooks out, or let only people you trust write.")
     if chosen.traces and chosen.traces.startswith("http:") and _reachable(chosen.traces.split("/")[2]):
         said = "Traces leave this machine as plain text: ids, no content and no keys."
         yield warning("traces", said, "Use https:// or a collector on 127.0.0.1.")

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from lodestream_server.engine.engine import Engine
-from lodestream_server.engine.models import CancelOrder, RetryOrder
 from lodestream_server.engine.merging import merged
+from lodestream_server.engine.models import CancelOrder, RetryOrder
 from lodestream_server.runs.bodies import Allocated, PhaseCompleted
 from lodestream_server.runs.states import Priority, RunKind, State
 from lodestream_server.store.requests import RequestId

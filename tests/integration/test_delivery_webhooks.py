@@ -114,6 +114,17 @@ async def test_filters_let_through_what_was_asked_for(tmp_path):
     assert set(_events(receiver.got)) == {"operation.completed"}
 
 
+async def test_own_workloads_pass_the_filter_as_custom(tmp_path):
+    """All of them, whatever their names; documented types do not."""
+    async with receiving() as receiver, delivering(tmp_path) as world:
+        wishes = {"types": ("Custom",)}
+        await world.delivery.webhooks.register(SCOPE, webhook(receiver.url(), "operation.completed", **wishes))
+        await whole_run(world.store, "op-documented")
+        await whole_run(world.store, "op-own", type="TopActivities")
+        await receiver.until(lambda r: len(r.got) >= 1)
+    assert [(one.said["operationId"], one.said["type"]) for one in receiver.got] == [("op-own", "TopActivities")]
+
+
 async def test_progress_is_told_in_steps_of_the_registered_size_at_least(tmp_path):
     """A hundred reports, a tenth of them told."""
     async with receiving() as receiver, delivering(tmp_path) as world:

@@ -86,20 +86,23 @@ async def test_the_example_package_runs_on_both_doors(tmp_path, site):
 
         base = f"{server.rest}/api/{TENANT}/{PROJECT}"
         async with httpx.AsyncClient(headers={"Authorization": f"Bearer {server.token}"}) as http:
-            body = {
-                "operationType": "Custom",
-                "customType": "TopActivities",
-                "operationName": "By REST",
-                "parameters": {"datasetId": uploaded.dataset_id, **given},
-            }
+            common = {"customType": "TopActivities", "parameters": {"datasetId": uploaded.dataset_id, **given}}
+            body_of_a_job = {"jobType": "Custom", "jobName": "Later", **common}
+            body = {"operationType": "Custom", "operationName": "By REST", **common}
             started = (await http.post(f"{base}/async/operation", json=body)).json()
             assert (started["operationType"], started["customType"]) == ("Custom", "TopActivities")
             await client.operation(started["operationId"]).wait()
             at = f"{base}/async/operation/{started['operationId']}"
             told = (await http.get(f"{at}/results", params={"format": "detailed"})).json()
+            later = body_of_a_job | {"scheduling": {"executeImmediately": False, "scheduledTime": "2099-01-01"}}
+            waiting = (await http.post(f"{base}/execution/job", json=later)).json()["jobId"]
+            await http.delete(f"{base}/execution/job/{waiting}")
+            again = (await http.post(f"{base}/execution/job/{waiting}/retry", json={})).json()
             logs = (await http.get(f"{base}/execution/job/{mine.id}/logs")).text
     assert told["phaseResults"][1]["results"] == {"top": [{"activity": "B", "rows": 2}]}
     assert [one["name"] for one in told["artifacts"]] == ["Top activities"]
+    assert (told["operationType"], told["customType"]) == ("Custom", "TopActivities")
+    assert (again["jobType"], again["customType"]) == ("Custom", "TopActivities")
     assert "1 rows have no activity" in logs
 
 

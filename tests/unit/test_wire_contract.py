@@ -109,6 +109,17 @@ def test_every_word_over_rest_is_declared(kind):
 OPEN_SETS = {"dependency node", "dependency edge", "output kind"}
 
 
+def test_where_a_type_may_be_custom_its_name_stands_beside_it():
+    """Else nobody knows which one is meant. Pipelines are of documented types, and the queue filters by all own ones."""
+    types, without = ("lodestream.v1.JobType", "lodestream.v1.OperationType"), set()
+    for root in all_types():
+        for kind in walk(root.DESCRIPTOR):
+            named = [one for one in kind.fields if one.enum_type and one.enum_type.full_name in types]
+            if any(not one.is_repeated for one in named) and "custom_type" not in kind.fields_by_name:
+                without.add(kind.name)
+    assert without == {"RegisterResourceRequest", "Resource", "GetQueueRequest"}
+
+
 def test_documented_words_belong_to_enums_in_both_languages():
     """Every word that a page shows, with its Turkish twin where there is one, stands on an enum value."""
     used = {descriptor for kind in all_types() for descriptor in walk(kind.DESCRIPTOR)}

@@ -11,6 +11,7 @@ from lodestream_server.delivery.history import see, told_up_to
 from lodestream_server.delivery.tellings import Telling, Told
 from lodestream_server.runs.bodies import Submitted
 from lodestream_server.runs.events import Event
+from lodestream_server.runs.shapes.words import operation_word
 from lodestream_server.runs.state import RunState
 from lodestream_server.runs.states import RunKind
 from lodestream_server.store.store import Store
@@ -66,7 +67,7 @@ class Follower:
     def _concerns(self, run: Submitted | RunState) -> bool:
         endpoint, types = self._endpoint, self._wishes.types
         ours = (run.tenant_id, run.project_id) == (endpoint.tenant_id, endpoint.project_id)
-        return ours and run.kind is RunKind.OPERATION and (not types or run.type in types)
+        return ours and run.kind is RunKind.OPERATION and (not types or operation_word(run.type) in types)
 
     def _keep(self, event: Event, told: Told) -> None:
         if event.ends_run:

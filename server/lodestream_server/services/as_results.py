@@ -68,6 +68,7 @@ def as_operation_results(made: Produced, artifacts: Iterable[Artifact]) -> opera
     return _operation(
         operation_id=run.run_id,
         operation_type=words.operation_type(run.type),
+        custom_type=words.custom_type(run.type),
         operation_name=run.name,
         status=words.OPERATION_STATUSES[run.state],
         completion_time=timestamp(run.ended),

@@ -123,6 +123,7 @@ def _as_retried_job(retried: Retried) -> job_pb2.RetryJobResponse:
         estimated_duration=duration_range(run.estimate),
         job_name=run.name,
         job_type=words.job_type(run.type),
+        custom_type=words.custom_type(run.type),
         priority=words.PRIORITIES[run.priority],
         date_submitted=timestamp(run.created),
         submitted_by=run.submitted_by,

@@ -1995,6 +1995,7 @@ class RetryJobResponse(_message.Message):
     PRIORITY_FIELD_NUMBER: _builtins.int
     DATE_SUBMITTED_FIELD_NUMBER: _builtins.int
     SUBMITTED_BY_FIELD_NUMBER: _builtins.int
+    CUSTOM_TYPE_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     """The new one."""
     original_job_id: _builtins.str
@@ -2015,6 +2016,8 @@ class RetryJobResponse(_message.Message):
     """How urgent."""
     submitted_by: _builtins.str
     """Who called."""
+    custom_type: _builtins.str
+    """The own workload; absent for documented types."""
     @_builtins.property
     def estimated_start_time(self) -> _timestamp_pb2.Timestamp:
         """When it should begin; null while nothing is known to compute it from."""
@@ -2043,11 +2046,14 @@ class RetryJobResponse(_message.Message):
         priority: _common_pb2.Priority.ValueType | None = ...,
         date_submitted: _timestamp_pb2.Timestamp | None = ...,
         submitted_by: _builtins.str | None = ...,
+        custom_type: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_job_id", b"_job_id", "_job_name", b"_job_name", "_job_type", b"_job_type", "_original_job_id", b"_original_job_id", "_priority", b"_priority", "_queue_position", b"_queue_position", "_retry_number", b"_retry_number", "_retry_reason", b"_retry_reason", "_status", b"_status", "_submitted_by", b"_submitted_by", "date_submitted", b"date_submitted", "estimated_duration", b"estimated_duration", "estimated_start_time", b"estimated_start_time", "job_id", b"job_id", "job_name", b"job_name", "job_type", b"job_type", "original_job_id", b"original_job_id", "priority", b"priority", "queue_position", b"queue_position", "retry_number", b"retry_number", "retry_reason", b"retry_reason", "status", b"status", "submitted_by", b"submitted_by"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_custom_type", b"_custom_type", "_job_id", b"_job_id", "_job_name", b"_job_name", "_job_type", b"_job_type", "_original_job_id", b"_original_job_id", "_priority", b"_priority", "_queue_position", b"_queue_position", "_retry_number", b"_retry_number", "_retry_reason", b"_retry_reason", "_status", b"_status", "_submitted_by", b"_submitted_by", "custom_type", b"custom_type", "date_submitted", b"date_submitted", "estimated_duration", b"estimated_duration", "estimated_start_time", b"estimated_start_time", "job_id", b"job_id", "job_name", b"job_name", "job_type", b"job_type", "original_job_id", b"original_job_id", "priority", b"priority", "queue_position", b"queue_position", "retry_number", b"retry_number", "retry_reason", b"retry_reason", "status", b"status", "submitted_by", b"submitted_by"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_job_id", b"_job_id", "_job_name", b"_job_name", "_job_type", b"_job_type", "_original_job_id", b"_original_job_id", "_priority", b"_priority", "_queue_position", b"_queue_position", "_retry_number", b"_retry_number", "_retry_reason", b"_retry_reason", "_status", b"_status", "_submitted_by", b"_submitted_by", "date_submitted", b"date_submitted", "estimated_duration", b"estimated_duration", "estimated_start_time", b"estimated_start_time", "job_id", b"job_id", "job_name", b"job_name", "job_type", b"job_type", "original_job_id", b"original_job_id", "priority", b"priority", "queue_position", b"queue_position", "retry_number", b"retry_number", "retry_reason", b"retry_reason", "status", b"status", "submitted_by", b"submitted_by"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_custom_type", b"_custom_type", "_job_id", b"_job_id", "_job_name", b"_job_name", "_job_type", b"_job_type", "_original_job_id", b"_original_job_id", "_priority", b"_priority", "_queue_position", b"_queue_position", "_retry_number", b"_retry_number", "_retry_reason", b"_retry_reason", "_status", b"_status", "_submitted_by", b"_submitted_by", "custom_type", b"custom_type", "date_submitted", b"date_submitted", "estimated_duration", b"estimated_duration", "estimated_start_time", b"estimated_start_time", "job_id", b"job_id", "job_name", b"job_name", "job_type", b"job_type", "original_job_id", b"original_job_id", "priority", b"priority", "queue_position", b"queue_position", "retry_number", b"retry_number", "retry_reason", b"retry_reason", "status", b"status", "submitted_by", b"submitted_by"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__custom_type: _TypeAlias = _typing.Literal["custom_type"]  # noqa: Y015
+    _WhichOneofArgType__custom_type: _TypeAlias = _typing.Literal["_custom_type", b"_custom_type"]  # noqa: Y015
     _WhichOneofReturnType__job_id: _TypeAlias = _typing.Literal["job_id"]  # noqa: Y015
     _WhichOneofArgType__job_id: _TypeAlias = _typing.Literal["_job_id", b"_job_id"]  # noqa: Y015
     _WhichOneofReturnType__job_name: _TypeAlias = _typing.Literal["job_name"]  # noqa: Y015
@@ -2068,6 +2074,8 @@ class RetryJobResponse(_message.Message):
     _WhichOneofArgType__status: _TypeAlias = _typing.Literal["_status", b"_status"]  # noqa: Y015
     _WhichOneofReturnType__submitted_by: _TypeAlias = _typing.Literal["submitted_by"]  # noqa: Y015
     _WhichOneofArgType__submitted_by: _TypeAlias = _typing.Literal["_submitted_by", b"_submitted_by"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__custom_type) -> _WhichOneofReturnType__custom_type | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__job_id) -> _WhichOneofReturnType__job_id | None: ...
     @_typing.overload

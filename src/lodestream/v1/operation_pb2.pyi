@@ -1916,6 +1916,7 @@ class GetOperationResultsResponse(_message.Message):
     RECOMMENDATIONS_FIELD_NUMBER: _builtins.int
     DOWNLOAD_URL_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
+    CUSTOM_TYPE_FIELD_NUMBER: _builtins.int
     operation_id: _builtins.str
     """Its id."""
     operation_type: _common_pb2.OperationType.ValueType
@@ -1928,6 +1929,8 @@ class GetOperationResultsResponse(_message.Message):
     """Whether it completed."""
     download_url: _builtins.str
     """One zip of all artifacts (format download)."""
+    custom_type: _builtins.str
+    """The own workload; absent for documented types."""
     @_builtins.property
     def completion_time(self) -> _timestamp_pb2.Timestamp:
         """When it ended."""
@@ -1977,11 +1980,14 @@ class GetOperationResultsResponse(_message.Message):
         recommendations: _abc.Iterable[_common_pb2.Recommendation] | None = ...,
         download_url: _builtins.str | None = ...,
         error: _common_pb2.RunError | None = ...,
+        custom_type: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_download_url", b"_download_url", "_operation_id", b"_operation_id", "_operation_name", b"_operation_name", "_operation_type", b"_operation_type", "_status", b"_status", "_success", b"_success", "completion_time", b"completion_time", "download_url", b"download_url", "error", b"error", "operation_id", b"operation_id", "operation_name", b"operation_name", "operation_type", b"operation_type", "performance", b"performance", "status", b"status", "success", b"success", "summary", b"summary", "total_duration", b"total_duration"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_custom_type", b"_custom_type", "_download_url", b"_download_url", "_operation_id", b"_operation_id", "_operation_name", b"_operation_name", "_operation_type", b"_operation_type", "_status", b"_status", "_success", b"_success", "completion_time", b"completion_time", "custom_type", b"custom_type", "download_url", b"download_url", "error", b"error", "operation_id", b"operation_id", "operation_name", b"operation_name", "operation_type", b"operation_type", "performance", b"performance", "status", b"status", "success", b"success", "summary", b"summary", "total_duration", b"total_duration"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_download_url", b"_download_url", "_operation_id", b"_operation_id", "_operation_name", b"_operation_name", "_operation_type", b"_operation_type", "_status", b"_status", "_success", b"_success", "artifacts", b"artifacts", "completion_time", b"completion_time", "download_url", b"download_url", "error", b"error", "operation_id", b"operation_id", "operation_name", b"operation_name", "operation_type", b"operation_type", "performance", b"performance", "phase_results", b"phase_results", "recommendations", b"recommendations", "status", b"status", "success", b"success", "summary", b"summary", "total_duration", b"total_duration"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_custom_type", b"_custom_type", "_download_url", b"_download_url", "_operation_id", b"_operation_id", "_operation_name", b"_operation_name", "_operation_type", b"_operation_type", "_status", b"_status", "_success", b"_success", "artifacts", b"artifacts", "completion_time", b"completion_time", "custom_type", b"custom_type", "download_url", b"download_url", "error", b"error", "operation_id", b"operation_id", "operation_name", b"operation_name", "operation_type", b"operation_type", "performance", b"performance", "phase_results", b"phase_results", "recommendations", b"recommendations", "status", b"status", "success", b"success", "summary", b"summary", "total_duration", b"total_duration"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__custom_type: _TypeAlias = _typing.Literal["custom_type"]  # noqa: Y015
+    _WhichOneofArgType__custom_type: _TypeAlias = _typing.Literal["_custom_type", b"_custom_type"]  # noqa: Y015
     _WhichOneofReturnType__download_url: _TypeAlias = _typing.Literal["download_url"]  # noqa: Y015
     _WhichOneofArgType__download_url: _TypeAlias = _typing.Literal["_download_url", b"_download_url"]  # noqa: Y015
     _WhichOneofReturnType__operation_id: _TypeAlias = _typing.Literal["operation_id"]  # noqa: Y015
@@ -1994,6 +2000,8 @@ class GetOperationResultsResponse(_message.Message):
     _WhichOneofArgType__status: _TypeAlias = _typing.Literal["_status", b"_status"]  # noqa: Y015
     _WhichOneofReturnType__success: _TypeAlias = _typing.Literal["success"]  # noqa: Y015
     _WhichOneofArgType__success: _TypeAlias = _typing.Literal["_success", b"_success"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__custom_type) -> _WhichOneofReturnType__custom_type | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__download_url) -> _WhichOneofReturnType__download_url | None: ...
     @_typing.overload

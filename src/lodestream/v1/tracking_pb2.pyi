@@ -2306,12 +2306,15 @@ class GetJobMetricsResponse(_message.Message):
         AVERAGE_RECORDS_PER_SECOND_FIELD_NUMBER: _builtins.int
         CURRENT_PERFORMANCE_RANK_FIELD_NUMBER: _builtins.int
         SIMILAR_JOBS_COMPARISON_FIELD_NUMBER: _builtins.int
+        CUSTOM_TYPE_FIELD_NUMBER: _builtins.int
         job_type: _common_pb2.JobType.ValueType
         """The type."""
         average_records_per_second: _builtins.float
         """Their mean."""
         current_performance_rank: _builtins.int
         """Among them."""
+        custom_type: _builtins.str
+        """The own workload; absent for documented types."""
         @_builtins.property
         def average_job_duration(self) -> _duration_pb2.Duration:
             """Their mean."""
@@ -2328,21 +2331,26 @@ class GetJobMetricsResponse(_message.Message):
             average_records_per_second: _builtins.float | None = ...,
             current_performance_rank: _builtins.int | None = ...,
             similar_jobs_comparison: Global___GetJobMetricsResponse.SimilarJobsComparison | None = ...,
+            custom_type: _builtins.str | None = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _typing.Literal["_average_records_per_second", b"_average_records_per_second", "_current_performance_rank", b"_current_performance_rank", "_job_type", b"_job_type", "average_job_duration", b"average_job_duration", "average_records_per_second", b"average_records_per_second", "current_performance_rank", b"current_performance_rank", "job_type", b"job_type", "similar_jobs_comparison", b"similar_jobs_comparison"]  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _typing.Literal["_average_records_per_second", b"_average_records_per_second", "_current_performance_rank", b"_current_performance_rank", "_custom_type", b"_custom_type", "_job_type", b"_job_type", "average_job_duration", b"average_job_duration", "average_records_per_second", b"average_records_per_second", "current_performance_rank", b"current_performance_rank", "custom_type", b"custom_type", "job_type", b"job_type", "similar_jobs_comparison", b"similar_jobs_comparison"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["_average_records_per_second", b"_average_records_per_second", "_current_performance_rank", b"_current_performance_rank", "_job_type", b"_job_type", "average_job_duration", b"average_job_duration", "average_records_per_second", b"average_records_per_second", "current_performance_rank", b"current_performance_rank", "job_type", b"job_type", "similar_jobs_comparison", b"similar_jobs_comparison"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["_average_records_per_second", b"_average_records_per_second", "_current_performance_rank", b"_current_performance_rank", "_custom_type", b"_custom_type", "_job_type", b"_job_type", "average_job_duration", b"average_job_duration", "average_records_per_second", b"average_records_per_second", "current_performance_rank", b"current_performance_rank", "custom_type", b"custom_type", "job_type", b"job_type", "similar_jobs_comparison", b"similar_jobs_comparison"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         _WhichOneofReturnType__average_records_per_second: _TypeAlias = _typing.Literal["average_records_per_second"]  # noqa: Y015
         _WhichOneofArgType__average_records_per_second: _TypeAlias = _typing.Literal["_average_records_per_second", b"_average_records_per_second"]  # noqa: Y015
         _WhichOneofReturnType__current_performance_rank: _TypeAlias = _typing.Literal["current_performance_rank"]  # noqa: Y015
         _WhichOneofArgType__current_performance_rank: _TypeAlias = _typing.Literal["_current_performance_rank", b"_current_performance_rank"]  # noqa: Y015
+        _WhichOneofReturnType__custom_type: _TypeAlias = _typing.Literal["custom_type"]  # noqa: Y015
+        _WhichOneofArgType__custom_type: _TypeAlias = _typing.Literal["_custom_type", b"_custom_type"]  # noqa: Y015
         _WhichOneofReturnType__job_type: _TypeAlias = _typing.Literal["job_type"]  # noqa: Y015
         _WhichOneofArgType__job_type: _TypeAlias = _typing.Literal["_job_type", b"_job_type"]  # noqa: Y015
         @_typing.overload
         def WhichOneof(self, oneof_group: _WhichOneofArgType__average_records_per_second) -> _WhichOneofReturnType__average_records_per_second | None: ...
         @_typing.overload
         def WhichOneof(self, oneof_group: _WhichOneofArgType__current_performance_rank) -> _WhichOneofReturnType__current_performance_rank | None: ...
+        @_typing.overload
+        def WhichOneof(self, oneof_group: _WhichOneofArgType__custom_type) -> _WhichOneofReturnType__custom_type | None: ...
         @_typing.overload
         def WhichOneof(self, oneof_group: _WhichOneofArgType__job_type) -> _WhichOneofReturnType__job_type | None: ...
 

@@ -261,7 +261,7 @@ class WebhookFilters(_message.Message):
     """Least step of progress between two progress events, percent."""
     @_builtins.property
     def operation_types(self) -> _containers.RepeatedScalarFieldContainer[_common_pb2.OperationType.ValueType]:
-        """Only of these types; all when empty."""
+        """Only of these types, Custom being every own workload; all when empty."""
 
     @_builtins.property
     def priorities(self) -> _containers.RepeatedScalarFieldContainer[_common_pb2.Priority.ValueType]:

@@ -138,6 +138,7 @@ def _benchmarks(run: RunState, against: Benchmarks) -> _pb.Benchmarks:
         )
     return _pb.Benchmarks(
         job_type=words.job_type(run.type) if run.kind is RunKind.JOB else None,
+        custom_type=words.custom_type(run.type) if run.kind is RunKind.JOB else None,
         average_job_duration=duration(against.mean_s),
         average_records_per_second=round(against.rate, 1) if against.rate is not None else None,
         current_performance_rank=None if against.faster is None else round(against.faster),

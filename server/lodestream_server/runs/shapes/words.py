@@ -80,6 +80,11 @@ def custom_type(word: str) -> str | None:
     return None if word in _JOB_TYPES or word in _OPERATION_TYPES else word
 
 
+def operation_word(word: str) -> str:
+    """What filters call the type of an operation: its documented word, or Custom for every own workload."""
+    return word if word in _OPERATION_TYPES else CUSTOM
+
+
 def artifact_type(word: str) -> _pb.ArtifactType.ValueType | None:
     """The number of an artifact type."""
     return _ARTIFACT_TYPES.get(word)

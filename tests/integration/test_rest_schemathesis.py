@@ -32,7 +32,7 @@ BEYOND_SCHEMAS = {
     "IDEMPOTENCY_KEY_REUSED",
 }
 #: How refusals begin that come of two fields together.
-BETWEEN_FIELDS = ("lies before", "give either", "excludes", "is required")
+BETWEEN_FIELDS = ("lies before", "give either", "excludes", "is required", "names no type")
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from lodestream_server.runs.bodies import ArtifactStored, Completed, Started
 from lodestream_server.runs.states import Priority, RunKind, State
-from lodestream_server.store.paging import PageRequest
+from lodestream_server.store.paging import PageRequest, place
 from lodestream_server.store.reading import RunFilter, Scope, page_of_runs
 from lodestream_server.store.records import (
     Dataset,
@@ -125,6 +125,13 @@ async def test_a_token_of_another_list_is_refused(store):
         await _list(store, RunFilter(RunKind.JOB, submitted_by="ann"), page_size=1, page_token=token)
     with pytest.raises(BadPageToken):
         await _list(store, JOBS, page_token="bm90aGluZw")
+
+
+@pytest.mark.parametrize("token", ["MW", "WzFd", "bnVsbA", "é", "=", "WzEsMiwzLDRd"])
+def test_a_made_up_token_is_refused(token):
+    """Whatever it decodes to: a number, a list of one or of four, null, nothing at all."""
+    with pytest.raises(BadPageToken):
+        place(PageRequest(page_token=token), "jobs")
 
 
 async def test_lists_walk_an_index_and_never_sort(store):

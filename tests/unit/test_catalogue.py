@@ -61,6 +61,15 @@ def test_an_unknown_type_names_the_known_ones():
         BUILT_IN.find(RunKind.JOB, "ProcessMiningAnalysis")
 
 
+def test_an_unknown_own_type_names_the_field_it_came_in():
+    """And the own types that there are."""
+    with pytest.raises(InvalidField, match="custom_type: names no type that this server has"):
+        BUILT_IN.find(RunKind.JOB, "Tomorrow")
+    catalogue = Catalogue([*BUILT_IN, WorkloadSpec(RunKind.JOB, "Tomorrow")])
+    with pytest.raises(InvalidField, match=r"custom_type: must be one of Tomorrow$"):
+        catalogue.find(RunKind.JOB, "Yesterday")
+
+
 def test_the_documented_request_fits():
     """The parameters of the documentation's own example, and keys nobody declared."""
     documented = {

@@ -75,9 +75,9 @@ def token(last: tuple[int, int], list_id: str) -> str:
 def _read(text: str, list_id: str) -> tuple[int, int]:
     try:
         created, number, mark = orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-    except ValueError:
+    except (ValueError, TypeError):  # no JSON, or JSON that is no list of three
         raise BadPageToken from None
-    if mark != _mark(list_id) or not isinstance(created, int) or not isinstance(number, int):
+    if mark != _mark(list_id) or not all(isinstance(one, int) and abs(one) < 2**63 for one in (created, number)):
         raise BadPageToken
     return created, number
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lodestream.errors import InvalidField, NotBuilt, Violation
+from lodestream_server.runs.shapes import words
 from lodestream_server.runs.states import RunKind
 from lodestream_server.workloads.parameters import Parameter
 
@@ -77,12 +78,18 @@ class Catalogue:
         """The workload of that type. Raises InvalidField for an unknown type, NotBuilt for one without phases."""
         spec = self._by_name.get((kind, type_))
         if spec is None:
-            known = ", ".join(sorted(name for its_kind, name in self._by_name if its_kind is kind))
-            raise InvalidField.of(Violation(f"{kind.value}_type", f"must be one of {known}"))
+            raise InvalidField.of(self._unknown(kind, type_))
         if not spec.phases:
             kinds = f"{kind.value.capitalize()} type {type_}"
             raise NotBuilt(spec.refusal or f"{kinds} is documented, but not built yet.")
         return spec
+
+    def _unknown(self, kind: RunKind, type_: str) -> Violation:
+        own = words.custom_type(type_) is not None
+        known = [name for its, name in self._by_name if its is kind and (words.custom_type(name) is not None) == own]
+        if own and not known:
+            return Violation("custom_type", f"names no type that this server has: it has no own {kind.value} types")
+        return Violation("custom_type" if own else f"{kind.value}_type", f"must be one of {', '.join(sorted(known))}")
 
     def preload(self) -> tuple[str, ...]:
         """Every module that workers should have loaded before their first run."""

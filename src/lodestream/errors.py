@@ -222,6 +222,12 @@ class UnknownResource(LodestreamError):
     reason = "UNKNOWN_RESOURCE"
 
 
+class UnknownRun(LodestreamError):
+    """The request refers to a run that is not in this project, has not completed, or whose files are no longer kept."""
+
+    reason = "UNKNOWN_RUN"
+
+
 class DependencyProblem(LodestreamError):
     """The dependencies contain a cycle, an unknown key or a key twice."""
 

@@ -56,6 +56,7 @@ STATUSES: Final[Mapping[str, Status]] = MappingProxyType(
         "RESOURCE_IN_USE": Status(_STATE, 409),
         "UNKNOWN_DATASET": Status(_ARGUMENT, 422),
         "UNKNOWN_RESOURCE": Status(_ARGUMENT, 422),
+        "UNKNOWN_RUN": Status(_ARGUMENT, 422),
         "DEPENDENCY_PROBLEM": Status(_ARGUMENT, 422),
         "IDEMPOTENCY_KEY_REUSED": Status(_ARGUMENT, 422),
         "BAD_DATASET": Status(_ARGUMENT, 422),

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,11 @@ from lodestream_server.engine.opening import open_engine
 from lodestream_server.runs.bodies import PhaseCompleted
 from lodestream_server.runs.states import RunKind, State
 from lodestream_server.store.paging import PageRequest
+from lodestream_server.store.retention import drop_files
 from lodestream_server.workloads.catalogue import Catalogue, PhaseSpec, WorkloadSpec
 from lodestream_server.workloads.parameters import Parameter
 
-from lodestream.errors import DatasetInUse, InvalidField, UnknownDataset
+from lodestream.errors import DatasetInUse, DependencyProblem, UnknownDataset, UnknownRun
 from tests.integration.engine_world import CATALOGUE, ELSEWHERE, PHASES, SCOPE, job, settings, until
 
 _NAMES = (
@@ -75,7 +77,7 @@ async def test_what_is_not_there_is_refused_with_its_field(engine):
     foreign = (await engine.submit(job("Count", scope=ELSEWHERE))).run.run_id
     await engine.ended(ELSEWHERE, foreign)
     for run_id in ("nope", foreign):
-        with pytest.raises(InvalidField, match=rf"parameters\.sourceRunId: there is no run {run_id} in this project"):
+        with pytest.raises(UnknownRun, match=rf"parameters\.sourceRunId: there is no run {run_id} in this project"):
             await engine.submit(job("Look", sourceRunId=run_id))
     assert (await engine.counters(SCOPE, RunKind.JOB))[State.QUEUED] == 0
 
@@ -84,11 +86,11 @@ async def test_a_run_that_did_not_complete_is_no_source(engine, tmp_path):
     """One that failed never is; one at work is when the new run waits for it."""
     failed = (await engine.submit(job("bad_input"))).run.run_id
     await engine.ended(SCOPE, failed)
-    with pytest.raises(InvalidField, match=rf"parameters\.sourceRunId: the run {failed} has not completed, it is FAIL"):
+    with pytest.raises(UnknownRun, match=rf"parameters\.sourceRunId: the run {failed} has not completed, it is FAIL"):
         await engine.submit(job("Look", sourceRunId=failed))
     at_work = (await engine.submit(job("OnlyWait", gate=tmp_path / "gate"))).run.run_id
     await until(engine, at_work, "phase-started")
-    with pytest.raises(InvalidField, match="has not completed, it is RUNNING"):
+    with pytest.raises(UnknownRun, match="has not completed, it is RUNNING"):
         await engine.submit(job("Look", sourceRunId=at_work))
     waits = (await engine.submit(job("Look", sourceRunId=at_work, dependencies=(at_work,)))).run.run_id
     (tmp_path / "gate").touch()
@@ -196,6 +198,33 @@ async def test_files_of_all_upstream_runs_stay_while_somebody_builds_on_them(tmp
             (ids[0], True),
         ]
         assert (await engine.retention.sweep()).runs_emptied == 3  # its own as well
+
+
+async def test_a_run_that_lost_its_files_is_no_source(tmp_path):
+    """Neither by name nor as a dependency: what it left has gone, however well it ended."""
+    catalogue = Catalogue((*CATALOGUE, *_LOOKERS))
+    async with open_engine(tmp_path / "data", settings(retention=_NOTHING), catalogue=catalogue) as engine:
+        gone = await _done(engine, records=1)
+        assert (await engine.retention.sweep()).runs_emptied == 1
+        with pytest.raises(UnknownRun, match=rf"parameters\.sourceRunId: the files of the run {gone} are no longer"):
+            await engine.submit(job("Look", sourceRunId=gone))
+        with pytest.raises(DependencyProblem, match=rf"dependencies\[0\]: the files of the run {gone} are no longer"):
+            await engine.submit(job("Look", dependencies=(gone,)))
+
+
+async def test_files_that_somebody_came_to_need_since_they_were_looked_for_stay(tmp_path):
+    """Between a sweep's look and its step a run may be submitted that builds on them."""
+    catalogue = Catalogue((*CATALOGUE, *_LOOKERS))
+    async with open_engine(tmp_path / "data", settings(seats=1), catalogue=catalogue) as engine:
+        first = await _done(engine, records=1)
+        second = await _done(engine, records=2, dependencies=(first,))
+        alone = await _done(engine, records=3)
+        await engine.submit(job("OnlyWait", gate=tmp_path / "gate"))
+        waits = (await engine.submit(job("Look", sourceRunId=second))).run.run_id
+        for run_id, goes in ((first, False), (second, False), (alone, True), (waits, False)):
+            assert await engine.store.write(partial(drop_files, run_id=run_id)) is goes
+        (tmp_path / "gate").touch()
+        assert [one["run"] for one in (await _seen(engine, waits))["sources"]] == [second]
 
 
 async def test_an_enriched_log_becomes_a_dataset_though_nobody_waits_for_it(engine):

@@ -9,7 +9,7 @@ import pytest
 from google.protobuf.struct_pb2 import Struct
 from pptx import Presentation
 
-from lodestream.errors import InvalidField
+from lodestream.errors import UnknownRun
 from lodestream.samples.loan_applications import write_log
 from lodestream.v1 import artifact_pb2, batch_pb2, common_pb2
 from tests.contract.doors import GrpcDoor
@@ -80,6 +80,6 @@ async def test_a_report_on_a_failed_run_is_refused(tmp_path):
         failed = await world.finished(REPORTS)
         assert not (await world.results(REPORTS, failed)).success
         for run_id, fault in ((failed, "has not completed"), ("op-nobody", "no run")):
-            with pytest.raises(InvalidField, match=fault) as caught:
+            with pytest.raises(UnknownRun, match=fault) as caught:
                 await world.start(REPORTS, _REPORT, parameters={"sourceRunId": run_id})
             assert caught.value.violations[0].field == "parameters.sourceRunId"

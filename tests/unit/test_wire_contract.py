@@ -110,7 +110,7 @@ OPEN_SETS = {"dependency node", "dependency edge", "output kind"}
 
 
 def test_where_a_type_may_be_custom_its_name_stands_beside_it():
-    """Else nobody knows which one is meant. Pipelines are of documented types, and the queue filters by all own ones."""
+    """Else nobody knows which one is meant. Pipelines are of documented types, the queue filters by all own ones."""
     types, without = ("lodestream.v1.JobType", "lodestream.v1.OperationType"), set()
     for root in all_types():
         for kind in walk(root.DESCRIPTOR):

@@ -3,7 +3,7 @@
 import sqlite3
 from functools import partial
 
-from lodestream.errors import InvalidField, NotBuilt, UnknownDataset, UnknownResource
+from lodestream.errors import InvalidField, NotBuilt, UnknownDataset, UnknownResource, UnknownRun
 from lodestream_server.engine import inputs
 from lodestream_server.engine.inputs import Asked, Inputs
 from lodestream_server.executors.port import Assignment, PhaseOrder
@@ -34,7 +34,7 @@ class Assignments:
         try:
             spec = self._catalogue.find(run.kind, run.type)
             found, sources = await self._store.read(partial(self._gather, run, spec))
-        except (InvalidField, NotBuilt, UnknownDataset, UnknownResource) as fault:
+        except (InvalidField, NotBuilt, UnknownDataset, UnknownResource, UnknownRun) as fault:
             raise Unassignable(fault.reason, fault.message) from fault
         files = self._store.files
         return Assignment(
@@ -61,5 +61,5 @@ class Assignments:
     ) -> tuple[Inputs, tuple[EarlierRun, ...]]:
         scope = Scope(run.tenant_id, run.project_id)
         asked = Asked(scope, tuple(spec.parameters), run.parameters, run.dataset_id, run.resource)
-        found = inputs.find(connection, asked)
+        found = inputs.find(connection, self._store.files, asked)
         return found, inputs.sources(connection, self._store.files, found.runs, run.dependencies)

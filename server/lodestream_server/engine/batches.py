@@ -63,7 +63,7 @@ class Batches:
     async def submit(self, new: NewBatch) -> BatchState:
         """The batch, committed with all its runs; the earlier one when `new.request` was sent before.
 
-        Raises DependencyProblem, InvalidField with the step's place in the path, NotBuilt, UnknownDataset.
+        Raises DependencyProblem, InvalidField and UnknownDataset, UnknownRun with the step's place in the path, NotBuilt.
         """
         if not new.steps:
             raise InvalidField.of(Violation("operations", "must hold at least one operation"))

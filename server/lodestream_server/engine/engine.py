@@ -156,8 +156,8 @@ class Engine:
     async def submit(self, new: NewRun) -> Submission:
         """A new run, committed with its first events; or the earlier one when `new.request` was sent before.
 
-        Raises InvalidField, NotBuilt, UnknownDataset, IdempotencyKeyReused, QuotaExceeded, ServerDraining, DiskFull,
-        StoreUnavailable.
+        Raises InvalidField, NotBuilt, UnknownDataset, UnknownResource, UnknownRun, DependencyProblem,
+        IdempotencyKeyReused, QuotaExceeded, ServerDraining, DiskFull, StoreUnavailable.
         """
         run, repeated = await self._submitting.submit(new)
         return self._places.submission(run, repeated)

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from lodestream.errors import InvalidField, UnknownDataset, UnknownResource, Violation
+from lodestream.errors import UnknownDataset, UnknownResource, UnknownRun, Violation
 from lodestream_server.runs.bodies import Json, PhaseCompleted, ResourceRef
-from lodestream_server.runs.codec import load
 from lodestream_server.runs.state import RunState
 from lodestream_server.runs.states import State
 from lodestream_server.store import uses
+from lodestream_server.store.doomed import is_doomed
 from lodestream_server.store.files import Files
-from lodestream_server.store.reading import Scope, results_of
+from lodestream_server.store.reading import Scope, one, results_of
 from lodestream_server.store.records import Dataset, find_dataset
 from lodestream_server.store.resources import MODEL, NOTEBOOK, Resource, find_resource
 from lodestream_server.worker import checkpoint
@@ -69,9 +69,9 @@ class Asked:
     awaited: Collection[str] = ()
 
 
-def find(connection: sqlite3.Connection, asked: Asked) -> Inputs:
-    """The inputs. Raises UnknownDataset, UnknownResource, and InvalidField for a run that is not there or has not
-    completed; each names the field."""
+def find(connection: sqlite3.Connection, files: Files, asked: Asked) -> Inputs:
+    """The inputs. Raises UnknownDataset, UnknownResource, and UnknownRun for a run that is not there, has not completed
+    or lost its files; each names the field."""
     dataset = _dataset(connection, asked.scope, _OWN, asked.dataset_id) if asked.dataset_id else None
     datasets, resources, runs = dict[str, Dataset](), dict[str, Resource](), dict[str, None]()
     if asked.resource is not None and asked.resource.type in (NOTEBOOK, MODEL):
@@ -84,7 +84,7 @@ def find(connection: sqlite3.Connection, asked: Asked) -> Inputs:
             case "resource":
                 resources[named.id] = _resource(connection, asked.scope, named.path, named.id)
             case "run":
-                _check_run(connection, asked, named)
+                _check_run(connection, files, asked, named)
                 runs[named.id] = None
     return Inputs(dataset, tuple(datasets.values()), tuple(resources.values()), tuple(runs))
 
@@ -98,7 +98,7 @@ def sources(
     follow = set(dependencies)
     while waiting:
         run_id = waiting.pop(0)
-        run = None if run_id in seen else _run(connection, run_id)
+        run = None if run_id in seen else one(connection, run_id)
         seen.add(run_id)
         if run is None or run.state is not State.COMPLETED:
             continue
@@ -153,24 +153,28 @@ def _resource(connection: sqlite3.Connection, scope: Scope, path: str, resource_
     return found
 
 
-def _check_run(connection: sqlite3.Connection, asked: Asked, named: Reference) -> None:
-    run = _run(connection, named.id)
+def has_files(connection: sqlite3.Connection, files: Files, run_id: str) -> bool:
+    """Whether what the phases of a completed run left is still kept."""
+    return not is_doomed(connection, run_id) and files.phases(run_id).is_dir()
+
+
+def _check_run(connection: sqlite3.Connection, files: Files, asked: Asked, named: Reference) -> None:
+    run, fault = one(connection, named.id), ""
     if run is None or Scope(run.tenant_id, run.project_id) != asked.scope:
-        raise InvalidField.of(Violation(named.path, f"there is no run {named.id} in this project"))
-    if run.state is not State.COMPLETED and named.id not in asked.awaited:
-        fault = f"the run {named.id} has not completed, it is {run.state}; name one that has"
-        raise InvalidField.of(Violation(named.path, fault))
-
-
-def _run(connection: sqlite3.Connection, run_id: str) -> RunState | None:
-    row = connection.execute("SELECT folded FROM runs WHERE run = ?", (run_id,)).fetchone()
-    return load(RunState, row[0]) if row else None
+        fault = f"there is no run {named.id} in this project"
+    elif run.state is not State.COMPLETED:
+        if named.id not in asked.awaited:
+            fault = f"the run {named.id} has not completed, it is {run.state}; name one that has"
+    elif not has_files(connection, files, named.id):
+        fault = f"the files of the run {named.id} are no longer kept; run it again and name the new one"
+    if fault:
+        raise UnknownRun(f"{named.path}: {fault}.", violations=[Violation(named.path, f"{fault}.")])
 
 
 def _earlier(connection: sqlite3.Connection, files: Files, run: RunState) -> EarlierRun:
     said = (event.body for event in results_of(connection, run.run_id))
     results = {body.phase: body.results for body in said if isinstance(body, PhaseCompleted)}
-    folder = files.run(run.run_id) / "phases"
+    folder = files.phases(run.run_id)
     return EarlierRun(
         run_id=run.run_id,
         kind=run.kind.value,

@@ -123,9 +123,9 @@ class Retention:
         runs = await self._store.read(partial(stored.runs_with_files, tenant=tenant))
         sized = [(ended, size) for _, ended, size in runs]
         for run_id, *_ in runs[: stored.too_many(sized, to_us(before) if before else None, keep.artifacts_bytes)]:
-            await self._store.write(partial(stored.drop_files, run_id=run_id))
-            self._leavings.remove(run_id)
-            swept.runs_emptied += 1
+            if await self._store.write(partial(stored.drop_files, run_id=run_id)):
+                self._leavings.remove(run_id)
+                swept.runs_emptied += 1
 
     async def _datasets(self, tenant: str, keep: Keep, swept: Swept) -> None:
         before = self._before(keep.datasets_days)

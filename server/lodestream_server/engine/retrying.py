@@ -48,7 +48,8 @@ class Retrying:
     async def retry(self, scope: Scope, run_id: str, order: RetryOrder, kind: RunKind | None = None) -> Retried:
         """The new run, committed; the earlier one when `order.request` was sent before.
 
-        Raises RunNotFound, RunNotRetryable, InvalidField, UnknownDataset, ServerDraining, DiskFull.
+        Raises RunNotFound, RunNotRetryable, InvalidField, UnknownDataset, UnknownResource, UnknownRun, ServerDraining,
+        DiskFull.
         """
         origin = await self._store.run(run_id)
         if Scope(origin.tenant_id, origin.project_id) != scope or kind not in (None, origin.kind):
@@ -98,8 +99,9 @@ class Retrying:
         return run, False
 
     def _origin_of(self, prepared: Prepared, connection: sqlite3.Connection) -> str:
-        found = inputs.find(connection, asked(prepared.new, prepared.spec))
-        sources = inputs.sources(connection, self._store.files, found.runs, prepared.new.dependencies)
+        files = self._store.files
+        found = inputs.find(connection, files, asked(prepared.new, prepared.spec))
+        sources = inputs.sources(connection, files, found.runs, prepared.new.dependencies)
         others, dataset = found.prints(sources), found.dataset
         if dataset is None:
             return checkpoint.origin("", "", {}, others)

@@ -119,13 +119,13 @@ class Submitting:
         return self._ids.new(self._clock.now(), f"{prefix}{retries}" if prefix else "")
 
     def begin(self, tx: Transaction, run_id: str, prepared: Prepared, now: datetime) -> RunState:
-        """Writes the run with its first events. Raises QuotaExceeded, UnknownDataset, UnknownResource,
-        InvalidField, DependencyProblem."""
+        """Writes the run with its first events. Raises QuotaExceeded, UnknownDataset, UnknownResource, UnknownRun,
+        DependencyProblem."""
         new = prepared.new
         room_for_a_run(tx.connection, new.scope.tenant_id, self._quotas)
-        found = inputs.find(tx.connection, asked(new, prepared.spec))
+        found = inputs.find(tx.connection, self._store.files, asked(new, prepared.spec))
         dataset = found.dataset
-        _check_dependencies(tx, new)
+        self._check_dependencies(tx, new)
         estimate = estimates.duration(prepared.history, dataset.size_bytes if dataset else None)
         bodies = intake.first_bodies(new, prepared.spec, dataset, self._machine, estimate, now)
         run = begin(tx, run_id, [Fact(body, now) for body in bodies])
@@ -136,30 +136,29 @@ class Submitting:
             tx.connection.execute("INSERT INTO retries VALUES (?, ?)", (new.origin.run_id, run_id))
         return run
 
+    def _check_dependencies(self, tx: Transaction, new: NewRun) -> None:
+        found = []
+        for index, needed in enumerate(new.dependencies):
+            if fault := self._fault(tx, new, needed):
+                found.append(Violation(f"dependencies[{index}]", fault))
+        if found:
+            raise DependencyProblem(f"{found[0].field}: {found[0].description}", violations=found)
+
+    def _fault(self, tx: Transaction, new: NewRun, needed: str) -> str:
+        try:
+            run = current(tx, needed)
+        except RunNotFound:
+            return f"there is no run {needed} in this project"
+        if Scope(run.tenant_id, run.project_id) != new.scope:
+            return f"there is no run {needed} in this project"
+        if run.has_ended and run.state is not State.COMPLETED:
+            return f"the run {needed} has ended as {run.state}; nothing can wait for it"
+        if run.has_ended and not new.origin and not inputs.has_files(tx.connection, self._store.files, needed):
+            return f"the files of the run {needed} are no longer kept; nothing can build on them"
+        return ""
+
 
 def asked(new: NewRun, spec: WorkloadSpec) -> Asked:
     """What the run says of its inputs."""
     dataset_id = intake.dataset_id(new)
     return Asked(new.scope, tuple(spec.parameters), new.parameters, dataset_id, new.resource, new.dependencies)
-
-
-def _check_dependencies(tx: Transaction, new: NewRun) -> None:
-    found = []
-    for index, needed in enumerate(new.dependencies):
-        fault = _fault(tx, new.scope, needed)
-        if fault:
-            found.append(Violation(f"dependencies[{index}]", fault))
-    if found:
-        raise DependencyProblem(f"{found[0].field}: {found[0].description}", violations=found)
-
-
-def _fault(tx: Transaction, scope: Scope, needed: str) -> str:
-    try:
-        run = current(tx, needed)
-    except RunNotFound:
-        return f"there is no run {needed} in this project"
-    if Scope(run.tenant_id, run.project_id) != scope:
-        return f"there is no run {needed} in this project"
-    if run.has_ended and run.state is not State.COMPLETED:
-        return f"the run {needed} has ended as {run.state}; nothing can wait for it"
-    return ""

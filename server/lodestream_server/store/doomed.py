@@ -11,6 +11,11 @@ def doom(tx: Transaction, run_id: str) -> None:
     tx.connection.execute("INSERT OR IGNORE INTO doomed_files VALUES (?)", (run_id,))
 
 
+def is_doomed(connection: sqlite3.Connection, run_id: str) -> bool:
+    """Whether the run's folder is still to go."""
+    return connection.execute("SELECT 1 FROM doomed_files WHERE run = ?", (run_id,)).fetchone() is not None
+
+
 def gone(tx: Transaction, run_id: str) -> None:
     """The folder has gone."""
     tx.connection.execute("DELETE FROM doomed_files WHERE run = ?", (run_id,))

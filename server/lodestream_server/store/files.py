@@ -54,6 +54,10 @@ class Files:
         """The folder of a run."""
         return self.data_dir / "runs" / run_id
 
+    def phases(self, run_id: str) -> Path:
+        """The folder of what the run's finished phases left, each in a folder of its own."""
+        return self.run(run_id) / "phases"
+
     def inside_run(self, run_id: str, relative: str) -> Path:
         """A file of a run. Raises ValueError when the path leads out of the run's folder."""
         folder = self.run(run_id).resolve()

@@ -30,6 +30,14 @@ _FREE: Final = (
     # A callback of a batch carries the batch where others carry the run; it tells of every operation.
     " OR (p.kind = 'batch-callback' AND p.run = json_extract(CAST(r.folded AS TEXT), '$.batch_id'))))"
 )
+#: The run itself, and whoever builds on it by whatever way, has not ended.
+_NEEDED: Final = (
+    "WITH RECURSIVE builds(run) AS (SELECT ?1 UNION"
+    " SELECT d.run FROM builds b JOIN dependencies d ON d.needs = b.run UNION"
+    " SELECT u.run FROM builds b JOIN uses u ON u.kind = 'run' AND u.used = b.run UNION"
+    " SELECT t.run FROM builds b JOIN retries t ON t.origin = b.run)"
+    " SELECT 1 FROM builds JOIN runs w USING (run) WHERE w.ended IS NULL LIMIT 1"
+)
 #: The cast: records are JSON kept as bytes, which older SQLite refuses to read as JSON.
 _SIZE: Final = "json_extract(CAST(record AS TEXT), '$.size_bytes')"
 
@@ -87,10 +95,12 @@ def runs_with_files(connection: sqlite3.Connection, tenant: str) -> list[tuple[s
     return connection.execute(query, (tenant,)).fetchall()
 
 
-def drop_files(tx: Transaction, run_id: str) -> None:
-    """Dooms the files of an ended run; of one that has not ended, nothing."""
-    if tx.connection.execute("SELECT 1 FROM runs WHERE run = ? AND ended IS NOT NULL", (run_id,)).fetchone():
-        doom(tx, run_id)
+def drop_files(tx: Transaction, run_id: str) -> bool:
+    """Dooms the files of an ended run; not of one that somebody builds on since it was looked for. Whether it did."""
+    if tx.connection.execute(_NEEDED, (run_id,)).fetchone():
+        return False
+    doom(tx, run_id)
+    return True
 
 
 def idle_datasets(connection: sqlite3.Connection, tenant: str) -> list[tuple[str, str, int, int]]:

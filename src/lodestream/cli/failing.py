@@ -36,6 +36,7 @@ _NEXT: Final = {
     "UNKNOWN_DATASET": "`lodestream datasets list` lists what is there; `lodestream datasets upload` adds one.",
     "RESOURCE_NOT_FOUND": "`lodestream resources list` lists what is in the project.",
     "UNKNOWN_RESOURCE": "`lodestream resources list` lists what is there; `lodestream resources register` adds one.",
+    "UNKNOWN_RUN": "`lodestream jobs` and `lodestream operations` list what is there; name one that is Completed.",
     "KEY_NOT_FOUND": "`lodestream tokens list` shows the beginnings of all keys.",
     "RUN_NOT_FINISHED": "Follow it with `lodestream watch ID`, then ask again.",
     "DATASET_IN_USE": "`lodestream jobs --status Running` and `lodestream operations --status Running` show who.",

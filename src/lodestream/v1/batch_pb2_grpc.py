@@ -65,7 +65,7 @@ class BatchServiceServicer(object):
         """Submits operations that form a directed acyclic graph, all or none.
 
         Repeated: a second batch, unless both calls carry the same request_id.
-        Errors: INVALID_FIELD, DEPENDENCY_PROBLEM, UNKNOWN_DATASET, NOT_BUILT, SERVER_DRAINING.
+        Errors: INVALID_FIELD, DEPENDENCY_PROBLEM, UNKNOWN_DATASET, UNKNOWN_RUN, NOT_BUILT, IDEMPOTENCY_KEY_REUSED, QUOTA_EXCEEDED, DISK_FULL, SERVER_DRAINING.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

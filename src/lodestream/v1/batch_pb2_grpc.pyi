@@ -37,7 +37,7 @@ class BatchServiceStub:
     """Submits operations that form a directed acyclic graph, all or none.
 
     Repeated: a second batch, unless both calls carry the same request_id.
-    Errors: INVALID_FIELD, DEPENDENCY_PROBLEM, UNKNOWN_DATASET, NOT_BUILT, SERVER_DRAINING.
+    Errors: INVALID_FIELD, DEPENDENCY_PROBLEM, UNKNOWN_DATASET, UNKNOWN_RUN, NOT_BUILT, IDEMPOTENCY_KEY_REUSED, QUOTA_EXCEEDED, DISK_FULL, SERVER_DRAINING.
     """
     GetBatch: _grpc.UnaryUnaryMultiCallable[_batch_pb2.GetBatchRequest, _batch_pb2.GetBatchResponse]
     """One batch as it is now. No effect.
@@ -64,7 +64,7 @@ class BatchServiceAsyncStub(BatchServiceStub):
     """Submits operations that form a directed acyclic graph, all or none.
 
     Repeated: a second batch, unless both calls carry the same request_id.
-    Errors: INVALID_FIELD, DEPENDENCY_PROBLEM, UNKNOWN_DATASET, NOT_BUILT, SERVER_DRAINING.
+    Errors: INVALID_FIELD, DEPENDENCY_PROBLEM, UNKNOWN_DATASET, UNKNOWN_RUN, NOT_BUILT, IDEMPOTENCY_KEY_REUSED, QUOTA_EXCEEDED, DISK_FULL, SERVER_DRAINING.
     """
     GetBatch: _aio.UnaryUnaryMultiCallable[_batch_pb2.GetBatchRequest, _batch_pb2.GetBatchResponse]  # type: ignore[assignment]
     """One batch as it is now. No effect.
@@ -93,7 +93,7 @@ class BatchServiceServicer:
         """Submits operations that form a directed acyclic graph, all or none.
 
         Repeated: a second batch, unless both calls carry the same request_id.
-        Errors: INVALID_FIELD, DEPENDENCY_PROBLEM, UNKNOWN_DATASET, NOT_BUILT, SERVER_DRAINING.
+        Errors: INVALID_FIELD, DEPENDENCY_PROBLEM, UNKNOWN_DATASET, UNKNOWN_RUN, NOT_BUILT, IDEMPOTENCY_KEY_REUSED, QUOTA_EXCEEDED, DISK_FULL, SERVER_DRAINING.
         """
 
     def GetBatch(

@@ -80,7 +80,7 @@ class JobServiceServicer(object):
         """Submits a job and answers once it is durable.
 
         Repeated: a second job, unless both calls carry the same request_id: then the first answer comes again.
-        Errors: INVALID_FIELD, UNKNOWN_DATASET, UNKNOWN_RESOURCE, NOT_BUILT, IDEMPOTENCY_KEY_REUSED, QUOTA_EXCEEDED, DISK_FULL, SERVER_DRAINING.
+        Errors: INVALID_FIELD, UNKNOWN_DATASET, UNKNOWN_RESOURCE, UNKNOWN_RUN, NOT_BUILT, IDEMPOTENCY_KEY_REUSED, QUOTA_EXCEEDED, DISK_FULL, SERVER_DRAINING.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -137,7 +137,7 @@ class JobServiceServicer(object):
     def RetryJob(self, request, context):
         """Submits a new job from one that failed, timed out or was cancelled.
 
-        Errors: RUN_NOT_FOUND, RUN_NOT_RETRYABLE, INVALID_FIELD.
+        Errors: RUN_NOT_FOUND, RUN_NOT_RETRYABLE, INVALID_FIELD, UNKNOWN_DATASET, UNKNOWN_RESOURCE, UNKNOWN_RUN, NOT_BUILT, IDEMPOTENCY_KEY_REUSED, QUOTA_EXCEEDED, DISK_FULL, SERVER_DRAINING.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

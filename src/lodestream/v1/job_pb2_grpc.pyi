@@ -37,7 +37,7 @@ class JobServiceStub:
     """Submits a job and answers once it is durable.
 
     Repeated: a second job, unless both calls carry the same request_id: then the first answer comes again.
-    Errors: INVALID_FIELD, UNKNOWN_DATASET, UNKNOWN_RESOURCE, NOT_BUILT, IDEMPOTENCY_KEY_REUSED, QUOTA_EXCEEDED, DISK_FULL, SERVER_DRAINING.
+    Errors: INVALID_FIELD, UNKNOWN_DATASET, UNKNOWN_RESOURCE, UNKNOWN_RUN, NOT_BUILT, IDEMPOTENCY_KEY_REUSED, QUOTA_EXCEEDED, DISK_FULL, SERVER_DRAINING.
     """
     GetJob: _grpc.UnaryUnaryMultiCallable[_job_pb2.GetJobRequest, _job_pb2.GetJobResponse]
     """One job as it is now. No effect.
@@ -70,7 +70,7 @@ class JobServiceStub:
     RetryJob: _grpc.UnaryUnaryMultiCallable[_job_pb2.RetryJobRequest, _job_pb2.RetryJobResponse]
     """Submits a new job from one that failed, timed out or was cancelled.
 
-    Errors: RUN_NOT_FOUND, RUN_NOT_RETRYABLE, INVALID_FIELD.
+    Errors: RUN_NOT_FOUND, RUN_NOT_RETRYABLE, INVALID_FIELD, UNKNOWN_DATASET, UNKNOWN_RESOURCE, UNKNOWN_RUN, NOT_BUILT, IDEMPOTENCY_KEY_REUSED, QUOTA_EXCEEDED, DISK_FULL, SERVER_DRAINING.
     """
 
 @_typing.type_check_only
@@ -82,7 +82,7 @@ class JobServiceAsyncStub(JobServiceStub):
     """Submits a job and answers once it is durable.
 
     Repeated: a second job, unless both calls carry the same request_id: then the first answer comes again.
-    Errors: INVALID_FIELD, UNKNOWN_DATASET, UNKNOWN_RESOURCE, NOT_BUILT, IDEMPOTENCY_KEY_REUSED, QUOTA_EXCEEDED, DISK_FULL, SERVER_DRAINING.
+    Errors: INVALID_FIELD, UNKNOWN_DATASET, UNKNOWN_RESOURCE, UNKNOWN_RUN, NOT_BUILT, IDEMPOTENCY_KEY_REUSED, QUOTA_EXCEEDED, DISK_FULL, SERVER_DRAINING.
     """
     GetJob: _aio.UnaryUnaryMultiCallable[_job_pb2.GetJobRequest, _job_pb2.GetJobResponse]  # type: ignore[assignment]
     """One job as it is now. No effect.
@@ -115,7 +115,7 @@ class JobServiceAsyncStub(JobServiceStub):
     RetryJob: _aio.UnaryUnaryMultiCallable[_job_pb2.RetryJobRequest, _job_pb2.RetryJobResponse]  # type: ignore[assignment]
     """Submits a new job from one that failed, timed out or was cancelled.
 
-    Errors: RUN_NOT_FOUND, RUN_NOT_RETRYABLE, INVALID_FIELD.
+    Errors: RUN_NOT_FOUND, RUN_NOT_RETRYABLE, INVALID_FIELD, UNKNOWN_DATASET, UNKNOWN_RESOURCE, UNKNOWN_RUN, NOT_BUILT, IDEMPOTENCY_KEY_REUSED, QUOTA_EXCEEDED, DISK_FULL, SERVER_DRAINING.
     """
 
 class JobServiceServicer:
@@ -129,7 +129,7 @@ class JobServiceServicer:
         """Submits a job and answers once it is durable.
 
         Repeated: a second job, unless both calls carry the same request_id: then the first answer comes again.
-        Errors: INVALID_FIELD, UNKNOWN_DATASET, UNKNOWN_RESOURCE, NOT_BUILT, IDEMPOTENCY_KEY_REUSED, QUOTA_EXCEEDED, DISK_FULL, SERVER_DRAINING.
+        Errors: INVALID_FIELD, UNKNOWN_DATASET, UNKNOWN_RESOURCE, UNKNOWN_RUN, NOT_BUILT, IDEMPOTENCY_KEY_REUSED, QUOTA_EXCEEDED, DISK_FULL, SERVER_DRAINING.
         """
 
     def GetJob(
@@ -192,7 +192,7 @@ class JobServiceServicer:
     ) -> _typing.Union[_job_pb2.RetryJobResponse, _abc.Awaitable[_job_pb2.RetryJobResponse]]:
         """Submits a new job from one that failed, timed out or was cancelled.
 
-        Errors: RUN_NOT_FOUND, RUN_NOT_RETRYABLE, INVALID_FIELD.
+        Errors: RUN_NOT_FOUND, RUN_NOT_RETRYABLE, INVALID_FIELD, UNKNOWN_DATASET, UNKNOWN_RESOURCE, UNKNOWN_RUN, NOT_BUILT, IDEMPOTENCY_KEY_REUSED, QUOTA_EXCEEDED, DISK_FULL, SERVER_DRAINING.
         """
 
 def add_JobServiceServicer_to_server(servicer: JobServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -37,7 +37,7 @@ class OperationServiceStub:
     """Starts an operation and answers once it is durable.
 
     Repeated: a second call starts a second operation, unless both carry the same request_id: then the first answer comes again.
-    Errors: INVALID_FIELD, UNKNOWN_DATASET, NOT_BUILT, IDEMPOTENCY_KEY_REUSED, QUOTA_EXCEEDED, DISK_FULL, SERVER_DRAINING.
+    Errors: INVALID_FIELD, UNKNOWN_DATASET, UNKNOWN_RUN, NOT_BUILT, IDEMPOTENCY_KEY_REUSED, QUOTA_EXCEEDED, DISK_FULL, SERVER_DRAINING.
     """
     GetOperation: _grpc.UnaryUnaryMultiCallable[_operation_pb2.GetOperationRequest, _operation_pb2.GetOperationResponse]
     """One operation as it is now. No effect.
@@ -71,7 +71,7 @@ class OperationServiceStub:
     """Starts a new operation from one that failed, timed out or was cancelled.
 
     Mode resume takes over the phases whose inputs and parameters are unchanged; restart computes everything again.
-    Errors: RUN_NOT_FOUND, RUN_NOT_RETRYABLE, INVALID_FIELD.
+    Errors: RUN_NOT_FOUND, RUN_NOT_RETRYABLE, INVALID_FIELD, UNKNOWN_DATASET, UNKNOWN_RUN, NOT_BUILT, IDEMPOTENCY_KEY_REUSED, QUOTA_EXCEEDED, DISK_FULL, SERVER_DRAINING.
     """
 
 @_typing.type_check_only
@@ -83,7 +83,7 @@ class OperationServiceAsyncStub(OperationServiceStub):
     """Starts an operation and answers once it is durable.
 
     Repeated: a second call starts a second operation, unless both carry the same request_id: then the first answer comes again.
-    Errors: INVALID_FIELD, UNKNOWN_DATASET, NOT_BUILT, IDEMPOTENCY_KEY_REUSED, QUOTA_EXCEEDED, DISK_FULL, SERVER_DRAINING.
+    Errors: INVALID_FIELD, UNKNOWN_DATASET, UNKNOWN_RUN, NOT_BUILT, IDEMPOTENCY_KEY_REUSED, QUOTA_EXCEEDED, DISK_FULL, SERVER_DRAINING.
     """
     GetOperation: _aio.UnaryUnaryMultiCallable[_operation_pb2.GetOperationRequest, _operation_pb2.GetOperationResponse]  # type: ignore[assignment]
     """One operation as it is now. No effect.
@@ -117,7 +117,7 @@ class OperationServiceAsyncStub(OperationServiceStub):
     """Starts a new operation from one that failed, timed out or was cancelled.
 
     Mode resume takes over the phases whose inputs and parameters are unchanged; restart computes everything again.
-    Errors: RUN_NOT_FOUND, RUN_NOT_RETRYABLE, INVALID_FIELD.
+    Errors: RUN_NOT_FOUND, RUN_NOT_RETRYABLE, INVALID_FIELD, UNKNOWN_DATASET, UNKNOWN_RUN, NOT_BUILT, IDEMPOTENCY_KEY_REUSED, QUOTA_EXCEEDED, DISK_FULL, SERVER_DRAINING.
     """
 
 class OperationServiceServicer:
@@ -131,7 +131,7 @@ class OperationServiceServicer:
         """Starts an operation and answers once it is durable.
 
         Repeated: a second call starts a second operation, unless both carry the same request_id: then the first answer comes again.
-        Errors: INVALID_FIELD, UNKNOWN_DATASET, NOT_BUILT, IDEMPOTENCY_KEY_REUSED, QUOTA_EXCEEDED, DISK_FULL, SERVER_DRAINING.
+        Errors: INVALID_FIELD, UNKNOWN_DATASET, UNKNOWN_RUN, NOT_BUILT, IDEMPOTENCY_KEY_REUSED, QUOTA_EXCEEDED, DISK_FULL, SERVER_DRAINING.
         """
 
     def GetOperation(
@@ -195,7 +195,7 @@ class OperationServiceServicer:
         """Starts a new operation from one that failed, timed out or was cancelled.
 
         Mode resume takes over the phases whose inputs and parameters are unchanged; restart computes everything again.
-        Errors: RUN_NOT_FOUND, RUN_NOT_RETRYABLE, INVALID_FIELD.
+        Errors: RUN_NOT_FOUND, RUN_NOT_RETRYABLE, INVALID_FIELD, UNKNOWN_DATASET, UNKNOWN_RUN, NOT_BUILT, IDEMPOTENCY_KEY_REUSED, QUOTA_EXCEEDED, DISK_FULL, SERVER_DRAINING.
         """
 
 def add_OperationServiceServicer_to_server(servicer: OperationServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

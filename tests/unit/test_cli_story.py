@@ -1,6 +1,7 @@
 """A run's events read like a story, and its phases like bars."""
 
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from lodestream.cli.follow import about
 from lodestream.cli.results import flat
@@ -11,6 +12,7 @@ from lodestream.v1.common_pb2 import LogEntry, RunError
 from lodestream.v1.event_pb2 import RunEvent
 
 Noted = RunEvent.Noted
+NOON = Timestamp(seconds=1769860800)  # 2026-01-31T12:00:00Z
 
 
 def event(percentage: float | None = None, state: int | None = None, **body) -> RunEvent:
@@ -65,7 +67,11 @@ def test_a_run_is_told_from_its_submission_to_its_end():
         ({"failed": RunError(message="no case column", stage="Load")}, "Failed in Load: no case column"),
         ({"failed": RunError(message="oops", error_id="e7")}, "Failed: oops (error id e7)"),
         ({"cancelled": RunEvent.Cancelled(cancelled_by="ci", reason="wrong log")}, "Cancelled by ci: wrong log"),
-        ({"timed_out": RunEvent.TimedOut()}, "Stopped at its time limit, 1970-01-01T00:00:00Z"),
+        ({"timed_out": RunEvent.TimedOut()}, "Stopped at its time limit"),
+        ({"timed_out": RunEvent.TimedOut(timeout_at=NOON)}, "Stopped at its time limit, 2026-01-31T12:00:00Z"),
+        ({"waiting": RunEvent.Waiting(reason="DEPENDENCY")}, "Waits for other runs"),
+        ({"waiting": RunEvent.Waiting(reason="SCHEDULED", until=NOON)}, "Waits for its time, 2026-01-31T12:00:00Z"),
+        ({"waiting": RunEvent.Waiting(reason="RETRY", until=NOON)}, "Waits for its next attempt, 2026-01-31T12:00:00Z"),
         ({"queued": RunEvent.Queued(reason="WORKER_DIED")}, "Waits for a worker again: its worker died"),
         ({"queued": RunEvent.Queued()}, "Waits for a worker"),
         (

@@ -92,8 +92,7 @@ class Story:
                 again = _AGAIN.get(event.queued.reason, event.queued.reason)
                 yield _said(f"Waits for a worker{f' again: {again}' if again else ''}", "yellow" if again else "dim")
             case "waiting":
-                why = "its next attempt" if event.waiting.reason == "RETRY" else "its time"
-                yield _said(f"Waits for {why}, {texts.instant_text(event.waiting.until)}", "yellow")
+                yield _said(_waits(event.waiting), "yellow")
             case "started":
                 attempt = f", attempt {event.started.attempt}" if event.started.attempt > 1 else ""
                 yield _said(f"Started on {event.started.worker_node}{attempt}")
@@ -158,6 +157,7 @@ _SIGNS: Final[dict[int, tuple[str, str]]] = {
     Noted.KIND_WARNING: ("!", "yellow"),
     Noted.KIND_ERROR: ("✘", "red"),
 }
+_AWAITED: Final = {"SCHEDULED": "its time", "RETRY": "its next attempt", "DEPENDENCY": "other runs"}
 _AGAIN: Final = {
     "WORKER_DIED": "its worker died",
     "SERVER_RESTARTED": "the server was restarted",
@@ -174,6 +174,11 @@ def log_text(entry: LogEntry) -> str:
 
 def _said(text: str, style: str = "") -> Line:
     return Line(RunEvent(), text, style)
+
+
+def _waits(body: RunEvent.Waiting) -> str:
+    until = f", {texts.instant_text(body.until)}" if body.HasField("until") else ""
+    return f"Waits for {_AWAITED.get(body.reason, body.reason)}{until}"
 
 
 def _stored(body: RunEvent.ArtifactStored) -> str:
@@ -199,6 +204,8 @@ def _ended(kind: str, event: RunEvent) -> str:
             number = f" (error id {event.failed.error_id})" if event.failed.error_id else ""
             return f"Failed{where}: {event.failed.message}{number}"
         case "timed_out":
-            return f"Stopped at its time limit, {texts.instant_text(event.timed_out.timeout_at)}"
+            limit = event.timed_out
+            at = f", {texts.instant_text(limit.timeout_at)}" if limit.HasField("timeout_at") else ""
+            return f"Stopped at its time limit{at}"
     by = f" by {event.cancelled.cancelled_by}" if event.cancelled.cancelled_by else ""
     return f"Cancelled{by}{f': {event.cancelled.reason}' if event.cancelled.reason else ''}"

@@ -106,17 +106,17 @@ class RunEvent(_message.Message):
 
     @_typing.final
     class Waiting(_message.Message):
-        """The run waits for a moment."""
+        """The run waits for a moment, or for other runs."""
 
         DESCRIPTOR: _descriptor.Descriptor
 
         UNTIL_FIELD_NUMBER: _builtins.int
         REASON_FIELD_NUMBER: _builtins.int
         reason: _builtins.str
-        """SCHEDULED or RETRY."""
+        """SCHEDULED, RETRY or DEPENDENCY."""
         @_builtins.property
         def until(self) -> _timestamp_pb2.Timestamp:
-            """Until when."""
+            """Until when; absent where it waits for other runs."""
 
         def __init__(
             self,
@@ -715,7 +715,7 @@ class RunEvent(_message.Message):
 
     @_builtins.property
     def waiting(self) -> Global___RunEvent.Waiting:
-        """The run waits for its time or its next attempt."""
+        """The run waits for its time, its next attempt or other runs."""
 
     @_builtins.property
     def started(self) -> Global___RunEvent.Started:

@@ -1,9 +1,6 @@
 """Describing an upload in a subprocess: foreign data is never parsed in the server's own process."""
 
 import asyncio
-import contextlib
-import os
-import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +9,7 @@ from typing import Any
 import orjson
 
 from lodestream.errors import BadDataset, Internal
+from lodestream_server.executors.starting import end, whole
 from lodestream_server.workloads.phase import DatasetFile
 
 
@@ -42,17 +40,19 @@ class Describer:
 
     async def _run(self, file: DatasetFile) -> dict[str, Any]:
         with open(self._log_file, "ab", buffering=0) as log_file:  # noqa: ASYNC230  # opening, once per upload
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-P",
-                "-m",
-                "lodestream_server.worker.describe",
-                self._function,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=log_file,
-                start_new_session=True,
-                env=self._environment,
+            process = await whole(
+                asyncio.create_subprocess_exec(
+                    sys.executable,
+                    "-P",
+                    "-m",
+                    "lodestream_server.worker.describe",
+                    self._function,
+                    stdin=asyncio.subprocess.PIPE,
+                    stdout=asyncio.subprocess.PIPE,
+                    stderr=log_file,
+                    start_new_session=True,
+                    env=self._environment,
+                )
             )
         asked = {name: getattr(file, name) for name in ("dataset_id", "name", "format", "size_bytes")}
         asked |= {"path": str(file.path), "mapping": dict(file.mapping), "memory_bytes": self._memory_bytes}
@@ -62,9 +62,7 @@ class Describer:
         except TimeoutError:
             raise BadDataset("Reading the file took too long; it may be damaged.") from None
         finally:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
+            await end(process)
         return self._read(process.returncode, out)
 
     def _read(self, code: int | None, out: bytes) -> dict[str, Any]:

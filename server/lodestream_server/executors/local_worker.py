@@ -8,13 +8,14 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING
 
 import psutil
 
 from lodestream_server.executors.death import died, oom_kills
 from lodestream_server.executors.port import Assignment, Died, Outcome, Signal, Told
+from lodestream_server.executors.starting import end, whole
 from lodestream_server.executors.wording import as_wire, heard, outcome
 from lodestream_server.worker import frames
 from lodestream_server.worker.v1 import worker_pb2 as wire
@@ -130,10 +131,8 @@ class LocalWorker:
 
     async def end(self) -> None:
         """Kills what is left of the process group and waits until it is gone."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)
         self._writer.close()
-        await self._process.wait()
+        await end(self._process)
 
     def _send(self, message: wire.ToWorker) -> None:
         if not self._writer.is_closing():
@@ -171,7 +170,7 @@ async def start_worker(number: int, settings: "PoolSettings", environment: Mappi
     ours, theirs = socket.socketpair()
     try:
         with theirs, open(settings.log_file, "ab", buffering=0) as log_file:  # noqa: ASYNC230  # opening, once per process
-            process = await _whole(
+            process = await whole(
                 asyncio.create_subprocess_exec(
                     sys.executable,
                     "-P",  # the current folder is no place to import from
@@ -195,7 +194,12 @@ async def start_worker(number: int, settings: "PoolSettings", environment: Mappi
         ours.close()
         raise
     ours.setblocking(False)
-    reader, writer = await asyncio.open_connection(sock=ours)
+    try:
+        reader, writer = await asyncio.open_connection(sock=ours)
+    except BaseException:
+        await end(process)
+        ours.close()
+        raise
     worker = LocalWorker(number, process, (reader, writer), settings.node, settings.lease_s)
     try:
         async with asyncio.timeout(_READY_S):
@@ -204,15 +208,3 @@ async def start_worker(number: int, settings: "PoolSettings", environment: Mappi
         await worker.end()
         raise
     return worker
-
-
-async def _whole(starting: Coroutine[Any, Any, asyncio.subprocess.Process]) -> asyncio.subprocess.Process:
-    """The process. Who is cancelled half-way through a start leaves none behind."""
-    task = asyncio.ensure_future(starting)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        process = await task
-        process.kill()
-        await process.wait()
-        raise

@@ -99,7 +99,7 @@ class ServerSettings(DeliveryFields):
     tenant_calls_per_second: int = Field(default=10_000, ge=0)
     tenant_calls_per_minute: int = Field(default=300_000, ge=0)
     tenant_streams: int = Field(default=20_000, ge=0)
-    #: Runs of a tenant that wait, whatever for, and what its datasets may take together.
+    #: Runs of a tenant that wait, whatever for, and what its datasets and resources may take together.
     tenant_waiting_runs: int = Field(default=100_000, ge=0)
     tenant_dataset_bytes: int = Field(default=10**12, ge=0)
     #: False: none of these limits.

@@ -92,6 +92,15 @@ async def test_a_purge_cancels_what_waits_and_nothing_else(engine, tmp_path):
     assert (await engine.ended(ELSEWHERE, other)).state is State.COMPLETED
 
 
+async def test_a_purge_lets_go_on_what_was_started_meanwhile(engine, tmp_path, monkeypatch):
+    """Between the look at the queue and the step."""
+    running = await _busy(engine, tmp_path)
+    monkeypatch.setattr(engine.desk, "_queued", lambda *_: [running])
+    assert await engine.desk.purge(SCOPE, CancelOrder("ann", "spring")) == 0
+    (tmp_path / "gate").touch()
+    assert (await engine.ended(SCOPE, running)).state is State.COMPLETED
+
+
 async def test_a_new_priority_is_an_event_and_moves_the_run(engine, tmp_path):
     """The last one becomes the first; saying it twice is said once."""
     await _busy(engine, tmp_path)

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from lodestream_server.engine.datasets import NewDataset
 from lodestream_server.engine.models import CancelOrder
+from lodestream_server.engine.resources import NewResource
 from lodestream_server.store.quotas import Quotas
 from lodestream_server.store.reading import Scope
 from lodestream_server.store.requests import RequestId
@@ -67,6 +68,21 @@ async def test_datasets_of_a_tenant_take_no_more_than_they_may(tmp_path):
         assert [*(tmp_path / "uploads").iterdir()] == []
         await engine.datasets.delete(SCOPE, first.dataset_id)
         await store(engine, b"a" * 60)
+
+
+async def test_files_of_resources_count_with_the_datasets(tmp_path):
+    """A notebook takes room like a log, and gives it back when it is deleted."""
+    async with engine_at(tmp_path, quotas=Quotas(dataset_bytes=100)) as engine:
+        await store(engine, b"a" * 60)
+        model = NewResource(SCOPE, "Model", "A model", content=b"<pnml><net/></pnml>".ljust(40))
+        kept = await engine.resources.register(model)
+        with pytest.raises(QuotaExceeded, match="datasets and resources of this tenant take 100 bytes"):
+            await engine.resources.register(model)
+        with pytest.raises(QuotaExceeded, match="no room for 1 more"):
+            await store(engine, b"a")
+        assert [one.name for one in (tmp_path / "resources").iterdir()] == [kept.resource_id]
+        await engine.resources.delete(SCOPE, kept.resource_id)
+        await engine.resources.register(model)
 
 
 async def test_what_is_declared_too_large_is_refused_before_it_comes(tmp_path):

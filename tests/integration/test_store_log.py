@@ -313,7 +313,7 @@ async def test_one_effect_for_many_sends(store):
     def send(body: bytes, run_id: str):
         def job(tx: Transaction) -> str:
             request = RequestId("jobs", "req-1", body)
-            if (known := remembered(tx, request)) is not None:
+            if (known := remembered(tx.connection, request)) is not None:
                 return known.decode()
             begin(tx, run_id, facts(submitted(), Queued()))
             remember(tx, request, run_id.encode(), facts(Queued())[0].time)

@@ -92,9 +92,7 @@ class Attempt:
         """Start, listen, conclude. A run that was taken away meanwhile is left alone."""
         try:
             if await self._start():
-                await self._seat.begin(replace(assignment, lease_s=heartbeat_s(self.run.parameters)))
-                self._ladder.begun()
-                await self._conclude(await self._outcome())
+                await self._conclude(await self._outcome(assignment))
         except RaceLost as lost:
             log.warning("%s was taken from its worker: %s", self.run.run_id, lost)
         finally:
@@ -114,12 +112,14 @@ class Attempt:
             return False
         return True
 
-    async def _outcome(self) -> Outcome:
+    async def _outcome(self, assignment: Assignment) -> Outcome:
         try:
+            await self._seat.begin(replace(assignment, lease_s=heartbeat_s(self.run.parameters)))
+            self._ladder.begun()
             return await self._listen()
         except RaceLost:
             raise
-        except Exception:  # a worker that says what the fold refuses must not leave the run at work for ever
+        except Exception:  # an order that cannot be sent, or a word that the fold refuses, must not leave it at work
             self._seat.signal("SIGKILL")
             return Broke("INTERNAL", "", "", traceback=traceback.format_exc())
 

@@ -63,7 +63,7 @@ class Batches:
     async def submit(self, new: NewBatch) -> BatchState:
         """The batch, committed with all its runs; the earlier one when `new.request` was sent before.
 
-        Raises DependencyProblem, InvalidField and UnknownDataset, UnknownRun with the step's place in the path, NotBuilt.
+        Raises DependencyProblem, NotBuilt, and InvalidField, UnknownDataset, UnknownRun with the step's place in front.
         """
         if not new.steps:
             raise InvalidField.of(Violation("operations", "must hold at least one operation"))
@@ -71,7 +71,12 @@ class Batches:
         now = self._submitting.now()
         batch_id = self._ids.new(now, "batch-")
         ids = {step.key: self._submitting.new_id(step.run) for step in new.steps}
-        prepared = [await self._prepare(new, index, batch_id, ids) for index in range(len(new.steps))]
+        try:
+            prepared = [await self._prepare(new, index, batch_id, ids) for index in range(len(new.steps))]
+        except LodestreamError:  # as for a run: see Submitting.submit
+            if (known := await self._submitting.answered(new.request)) is None:
+                raise
+            return await self.get(new.scope, known)
         steps = tuple(Step(step.key, ids[step.key], step.needs) for step in new.steps)
         batch = Batch(
             batch_id=batch_id,
@@ -87,7 +92,7 @@ class Batches:
         )
 
         def job(tx: Transaction) -> BatchState:
-            if new.request and (known := remembered(tx, new.request)) is not None:
+            if new.request and (known := remembered(tx.connection, new.request)) is not None:
                 found = find_batch(tx.connection, orjson.loads(known))
                 assert found is not None  # remembered in its transaction
                 return BatchState(found, tuple(current(tx, step.run_id) for step in found.steps))
@@ -145,6 +150,8 @@ class Batches:
         try:
             return self._submitting.begin(tx, step.run_id, prepared, self._submitting.now())
         except LodestreamError as fault:
+            if not fault.violations:  # no matter of this operation: a quota, a full disk
+                raise
             placed = _placed(fault.violations, index)
             raise type(fault)(f"operations[{index}].{fault}", violations=placed) from fault
 

@@ -47,6 +47,17 @@ class Canceller:
                 continue
             return await self.ended(run_id)
 
+    async def cancel_queued(self, run_id: str, order: CancelOrder) -> bool:
+        """Cancels a run that waits in the queue; whether it did. One that was started meanwhile goes on."""
+        run = await self._store.run(run_id)
+        try:
+            if run.state is State.QUEUED:
+                await self._request(run, order)
+                return True
+        except RaceLost:
+            pass
+        return False
+
     async def ended(self, run_id: str) -> RunState:
         """The run after its terminal commit; waits for it."""
         run = await self._store.run(run_id)

@@ -6,6 +6,7 @@ A dataset exists once its record is committed; until then its bytes are an uploa
 import asyncio
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
@@ -157,12 +158,12 @@ class Datasets:
             mapping=_merged(detected, new.mapping),
             description=description,
         )
-        self._store.files.keep_dataset(incoming.path, dataset_id)
-        try:
-            return await self._store.write(lambda tx: self._add(tx, dataset))
-        except BaseException:
-            self._store.files.drop_dataset(dataset_id)
-            raise
+        files = self._store.files
+        return await self._store.keep(
+            partial(files.keep_dataset, incoming.path, dataset_id),
+            lambda tx: self._add(tx, dataset),
+            partial(files.drop_dataset, dataset_id),
+        )
 
     async def adopt(self, scope: Scope, artifact: Artifact, path: Path, by: str) -> Dataset:
         """A file that a run published, as a dataset; the same one however often it is asked for.
@@ -182,7 +183,7 @@ class Datasets:
         new = NewDataset(scope, artifact.name, path.name, created_by=by, format=artifact.format, notes=notes)
         if new.format not in _FORMATS:
             raise BadDataset(f"A {artifact.format} file is no event log.", details={"cause": "UNKNOWN_FORMAT"})
-        self._store.files.drop_dataset(dataset_id)
+        await asyncio.to_thread(self._store.files.drop_dataset, dataset_id)
         incoming = self._store.files.begin_upload(dataset_id, artifact.size_bytes)
         async with Upload(new, dataset_id, incoming, self) as upload:
             await copy_into(path, upload.write)
@@ -210,7 +211,7 @@ class Datasets:
     async def delete(self, scope: Scope, dataset_id: str) -> Dataset:
         """Forgets the dataset and its bytes. Raises DatasetNotFound, DatasetInUse."""
         dataset = await self._store.write(lambda tx: remove_dataset(tx, scope, dataset_id))
-        self._store.files.drop_dataset(dataset_id)
+        await asyncio.to_thread(self._store.files.drop_dataset, dataset_id)
         return dataset
 
 

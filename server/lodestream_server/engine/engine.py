@@ -72,7 +72,7 @@ class Engine:
         self._clock = clock
         self._ids = ids
         #: Pipelines, notebooks and models that jobs refer to.
-        self.resources = Resources(store, catalogue, clock, ids)
+        self.resources = Resources(store, catalogue, clock, ids, settings.quotas)
         self._history = History(store)
         self._leavings = Leavings(store)
         #: Removes what is old, as the settings say.

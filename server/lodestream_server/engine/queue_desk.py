@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 
-from lodestream.errors import RunAlreadyEnded, RunAlreadyStarted, RunNotFound
+from lodestream.errors import RunAlreadyStarted, RunNotFound
 from lodestream_server.engine.cancelling import Canceller
 from lodestream_server.engine.clock import Clock
 from lodestream_server.engine.dispatcher import Dispatcher
@@ -12,7 +12,7 @@ from lodestream_server.engine.explaining import Around, explain
 from lodestream_server.engine.models import CancelOrder, Explanation
 from lodestream_server.runs.bodies import Reprioritized
 from lodestream_server.runs.state import RunState
-from lodestream_server.runs.states import WAITING, Priority, RunKind, State
+from lodestream_server.runs.states import WAITING, Priority, RunKind
 from lodestream_server.store.appending import Fact, Guard, RaceLost
 from lodestream_server.store.pauses import Pause, add_pause, all_pauses, remove_pause
 from lodestream_server.store.reading import Scope
@@ -78,16 +78,8 @@ class QueueDesk:
 
     async def purge(self, scope: Scope, order: CancelOrder, priority: Priority | None = None) -> int:
         """Cancels what waits in the project's queue, of one priority or all; how many were cancelled."""
-        cancelled = 0
-        for run_id in self._queued(scope, priority):
-            run = await self._store.run(run_id)
-            if run.state is State.QUEUED:  # started meanwhile: it waits no more
-                try:
-                    await self._canceller.cancel(run_id, order)
-                except RunAlreadyEnded:
-                    continue
-                cancelled += 1
-        return cancelled
+        queued = self._queued(scope, priority)
+        return sum([await self._canceller.cancel_queued(run_id, order) for run_id in queued])
 
     async def reprioritize(
         self, scope: Scope, run_id: str, priority: Priority, by: str = "", kind: RunKind | None = None

@@ -3,10 +3,10 @@
 A resource exists once its record is committed; a file without one is swept away at the next start.
 """
 
-import asyncio
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 import orjson
@@ -18,6 +18,7 @@ from lodestream_server.engine.intake import LARGEST_PARAMETERS
 from lodestream_server.engine.resource_files import model_fault, notebook_fault
 from lodestream_server.runs.states import RunKind
 from lodestream_server.store.paging import Page, PageRequest
+from lodestream_server.store.quotas import NO_QUOTAS, Quotas, room_for_bytes
 from lodestream_server.store.reading import Scope
 from lodestream_server.store.resources import (
     MODEL,
@@ -30,6 +31,7 @@ from lodestream_server.store.resources import (
     remove_resource,
 )
 from lodestream_server.store.store import Store
+from lodestream_server.store.writer import Transaction
 from lodestream_server.workloads.catalogue import Catalogue
 from lodestream_server.workloads.parameters import violations
 
@@ -55,14 +57,15 @@ class NewResource:
 class Resources:
     """The resources of one store."""
 
-    def __init__(self, store: Store, catalogue: Catalogue, clock: Clock, ids: Ids) -> None:
+    def __init__(self, store: Store, catalogue: Catalogue, clock: Clock, ids: Ids, quotas: Quotas = NO_QUOTAS) -> None:
         self._store = store
+        self._quotas = quotas
         self._catalogue = catalogue
         self._clock = clock
         self._ids = ids
 
     async def register(self, new: NewResource) -> Resource:
-        """The stored resource. Raises InvalidField, NotBuilt, DiskFull; then nothing is kept."""
+        """The stored resource. Raises InvalidField, NotBuilt, QuotaExceeded, DiskFull; then nothing is kept."""
         found = _pipeline_faults(new, self._catalogue) if new.type == PIPELINE else _file_faults(new)
         if not new.name.strip():
             found.append(Violation("resource_name", "is required"))
@@ -83,13 +86,16 @@ class Resources:
             size_bytes=len(new.content),
             sha256=hashlib.sha256(new.content or orjson.dumps(new.parameters)).hexdigest(),
         )
-        try:
-            if new.content:
-                await asyncio.to_thread(self._store.files.keep_resource, resource.resource_id, new.content)
-            return await self._store.write(lambda tx: add_resource(tx, resource))
-        except BaseException:
-            self._store.files.drop_resource(resource.resource_id)
-            raise
+        files = self._store.files
+        return await self._store.keep(
+            partial(files.keep_resource, resource.resource_id, new.content) if new.content else _nothing,
+            lambda tx: self._add(tx, resource),
+            partial(files.drop_resource, resource.resource_id),
+        )
+
+    def _add(self, tx: Transaction, resource: Resource) -> Resource:
+        room_for_bytes(tx.connection, resource.tenant_id, resource.size_bytes, self._quotas)
+        return add_resource(tx, resource)
 
     async def get(self, scope: Scope, resource_id: str) -> Resource:
         """The resource. Raises ResourceNotFound."""
@@ -107,6 +113,10 @@ class Resources:
         resource = await self._store.write(lambda tx: remove_resource(tx, scope, resource_id))
         self._store.files.drop_resource(resource_id)
         return resource
+
+
+def _nothing() -> None:
+    """A pipeline has no file."""
 
 
 def _pipeline_faults(new: NewResource, catalogue: Catalogue) -> list[Violation]:

@@ -64,19 +64,19 @@ class Retrying:
         return Retried(self._submission(run, repeated), origin, kept.phases, kept.records, kept.percent, first)
 
     async def _begin(self, origin: RunState, prepared: Prepared, order: RetryOrder) -> tuple[RunState, bool, Kept]:
-        new, files = prepared.new, self._store.files
-        new_id, kept = self._submitting.new_id(new), Kept()
-        folder, phases = files.run(new_id), prepared.spec.phases
-        if order.take_over:
-            from_inputs = await self._store.read(partial(self._origin_of, prepared))
-            source = files.run(origin.run_id)
-            await asyncio.to_thread(taking_over.link, source, folder, phases)
-            kept = await asyncio.to_thread(taking_over.foresee, folder, phases, dict(new.parameters), from_inputs)
-        try:
-            run, repeated = await self._store.write(lambda tx: self._write(tx, new_id, origin, prepared, order))
-        except BaseException:
-            await asyncio.to_thread(files.drop_run, new_id)
-            raise
+        files, phases = self._store.files, prepared.spec.phases
+        new_id, kept = self._submitting.new_id(prepared.new), Kept()
+        source, folder, parameters = files.run(origin.run_id), files.run(new_id), dict(prepared.new.parameters)
+        from_inputs = await self._store.read(partial(self._origin_of, prepared)) if order.take_over else ""
+
+        def take_over() -> None:
+            nonlocal kept
+            if order.take_over:
+                taking_over.link(source, folder, phases)
+                kept = taking_over.foresee(folder, phases, parameters, from_inputs)
+
+        job = partial(self._write, new_id=new_id, origin=origin, prepared=prepared, order=order)
+        run, repeated = await self._store.keep(take_over, job, partial(files.drop_run, new_id))
         if repeated:
             await asyncio.to_thread(files.drop_run, new_id)
         if not order.keep_original:
@@ -87,7 +87,7 @@ class Retrying:
         self, tx: Transaction, new_id: str, origin: RunState, prepared: Prepared, order: RetryOrder
     ) -> tuple[RunState, bool]:
         request, now = order.request, self._submitting.now()
-        if request and (known := remembered(tx, request)) is not None:
+        if request and (known := remembered(tx.connection, request)) is not None:
             return current(tx, orjson.loads(known)), True
         query = "SELECT count(*) FROM retries WHERE origin = ?"
         times = tx.connection.execute(query, (origin.run_id,)).fetchone()[0]

@@ -9,7 +9,14 @@ from datetime import datetime
 
 import orjson
 
-from lodestream.errors import DependencyProblem, InvalidField, RunNotFound, ServerDraining, Violation
+from lodestream.errors import (
+    DependencyProblem,
+    InvalidField,
+    LodestreamError,
+    RunNotFound,
+    ServerDraining,
+    Violation,
+)
 from lodestream_server.engine import estimates, inputs, intake
 from lodestream_server.engine.allocation import MachineSize
 from lodestream_server.engine.clock import Clock
@@ -24,7 +31,7 @@ from lodestream_server.store import uses
 from lodestream_server.store.appending import Fact, begin, current
 from lodestream_server.store.quotas import NO_QUOTAS, Quotas, room_for_a_run
 from lodestream_server.store.reading import Past, Scope
-from lodestream_server.store.requests import remember, remembered
+from lodestream_server.store.requests import RequestId, remember, remembered
 from lodestream_server.store.resources import MODEL, NOTEBOOK, PIPELINE
 from lodestream_server.store.store import Store
 from lodestream_server.store.writer import Transaction
@@ -72,12 +79,17 @@ class Submitting:
 
     async def submit(self, new: NewRun) -> tuple[RunState, bool]:
         """The run, and whether it was there already. Raises as `Engine.submit`."""
-        prepared = await self.prepare(new)
-        now = self._clock.now()
-        run_id = self.new_id(new)
+        try:
+            prepared = await self.prepare(new)
+        except LodestreamError:
+            # The first send passed; what it referred to may have gone since, and the effect is there all the same.
+            if (known := await self.answered(new.request)) is None:
+                raise
+            return await self._store.run(known), True
+        now, run_id = self._clock.now(), self.new_id(new)
 
         def job(tx: Transaction) -> tuple[RunState, bool]:
-            if new.request and (known := remembered(tx, new.request)) is not None:
+            if new.request and (known := remembered(tx.connection, new.request)) is not None:
                 return current(tx, orjson.loads(known)), True
             run = self.begin(tx, run_id, prepared, now)
             if new.request:
@@ -85,6 +97,13 @@ class Submitting:
             return run, False
 
         return await self._store.write(job)
+
+    async def answered(self, request: RequestId | None) -> str | None:
+        """The run or batch that an earlier send gave; None when there was none. Raises IdempotencyKeyReused."""
+        if request is None:
+            return None
+        known = await self._store.read(lambda db: remembered(db, request))
+        return None if known is None else str(orjson.loads(known))
 
     async def prepare(self, new: NewRun) -> Prepared:
         """Checks what can be checked before the transaction. Raises InvalidField, UnknownResource, NotBuilt,

@@ -1,5 +1,5 @@
-"""How much of the store one tenant may take: runs that wait, bytes of datasets. Asked where they are written, in the
-same transaction, so that a hundred calls at once get no more than one after the other would.
+"""How much of the store one tenant may take: runs that wait, bytes of datasets and resources. Asked where they are
+written, in the same transaction, so that a hundred calls at once get no more than one after the other would.
 
 What is limited per call is elsewhere, see `grpc_door.limits`.
 """
@@ -19,7 +19,7 @@ _WAITING: Final = ", ".join(f"'{state.value}'" for state in sorted(WAITING))
 
 @dataclass(frozen=True, slots=True)
 class Quotas:
-    """What each tenant may take; 0: as much as there is."""
+    """What each tenant may take; 0: as much as there is. `dataset_bytes` counts the files of resources too."""
 
     waiting_runs: int = 0
     dataset_bytes: int = 0
@@ -41,13 +41,13 @@ def room_for_a_run(connection: sqlite3.Connection, tenant_id: str, quotas: Quota
 
 
 def room_for_bytes(connection: sqlite3.Connection, tenant_id: str, more: int, quotas: Quotas) -> None:
-    """Raises QuotaExceeded when a dataset of that size would be too much for the tenant."""
+    """Raises QuotaExceeded when a dataset or resource of that size would be too much for the tenant."""
     if not quotas.dataset_bytes:
         return
-    stored = dataset_bytes(connection, tenant_id)
+    stored = stored_bytes(connection, tenant_id)
     if stored + more > quotas.dataset_bytes:
         told = (
-            f"The datasets of this tenant take {stored} bytes and may take {quotas.dataset_bytes}; "
+            f"The datasets and resources of this tenant take {stored} bytes and may take {quotas.dataset_bytes}; "
             f"there is no room for {more} more. Delete some."
         )
         raise QuotaExceeded(told, retry_after_s=_BYTES_S)
@@ -59,8 +59,9 @@ def dataset_count(connection: sqlite3.Connection, tenant_id: str, project_id: st
     return int(connection.execute(query, (tenant_id, project_id)).fetchone()[0])
 
 
-def dataset_bytes(connection: sqlite3.Connection, tenant_id: str) -> int:
-    """What the tenant's datasets take, in all projects."""
+def stored_bytes(connection: sqlite3.Connection, tenant_id: str) -> int:
+    """What the tenant's datasets and resources take, in all projects."""
     # The cast: records are JSON kept as bytes, which older SQLite refuses to read as JSON.
-    query = "SELECT coalesce(sum(json_extract(CAST(record AS TEXT), '$.size_bytes')), 0) FROM datasets WHERE tenant = ?"
+    size = "coalesce(sum(json_extract(CAST(record AS TEXT), '$.size_bytes')), 0)"
+    query = f"SELECT (SELECT {size} FROM datasets WHERE tenant = ?1) + (SELECT {size} FROM resources WHERE tenant = ?1)"
     return int(connection.execute(query, (tenant_id,)).fetchone()[0])

@@ -1,6 +1,7 @@
 """One effect for many sends: what was answered to a request id is remembered beside the effect, in the same
 transaction."""
 
+import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -22,9 +23,9 @@ class RequestId:
     body_hash: bytes
 
 
-def remembered(tx: Transaction, request: RequestId) -> bytes | None:
+def remembered(connection: sqlite3.Connection, request: RequestId) -> bytes | None:
     """What was answered before. Raises IdempotencyKeyReused when the body was another one."""
-    row = tx.connection.execute(
+    row = connection.execute(
         "SELECT body_hash, response FROM remembered_requests WHERE scope = ? AND request = ?",
         (request.scope, request.request_id),
     ).fetchone()

@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from lodestream.errors import CursorBeyondLog, RunNotFound
 from lodestream_server.runs.bodies import ArtifactStored
@@ -48,6 +48,7 @@ class Store:
         self._recent: OrderedDict[str, Recent] = OrderedDict()
         self._states: OrderedDict[str, RunState] = OrderedDict()
         self._watchers: list[Watcher] = []
+        self._keeping: set[asyncio.Task[Any]] = set()
         self._readers = Readers(data_dir / DATABASE)
         #: Asked before anything large or new is taken on.
         self.reserve = Reserve(data_dir / RESERVE)
@@ -67,6 +68,7 @@ class Store:
     async def close(self) -> None:
         """Commits what waits, closes the connections and frees the directory."""
         await self._writer.close()
+        await asyncio.gather(*self._keeping, return_exceptions=True)
         await self._readers.close()
         self._lock.release()
 
@@ -77,6 +79,18 @@ class Store:
     async def write(self, job: Job[T]) -> T:
         """The job's result once durable. Raises what it raised; DiskFull, StoreUnavailable."""
         return await self._writer.do(job)
+
+    async def keep(self, place: Callable[[], object], job: Job[T], undo: Callable[[], object]) -> T:
+        """Puts files in their place, then writes what tells of them; `undo` takes them away if either fails.
+
+        `place` and `undo` may block. Raises what they and `write` raise.
+
+        Goes on when the caller is cancelled meanwhile: what is committed has its files, what is not has none.
+        """
+        task = asyncio.create_task(self._keep(place, job, undo))
+        self._keeping.add(task)
+        task.add_done_callback(self._kept)
+        return await asyncio.shield(task)
 
     async def read(self, query: Query[T]) -> T:
         """The query's result from a consistent view. Raises StoreUnavailable."""
@@ -155,6 +169,19 @@ class Store:
     def position(self) -> int:
         """Of the newest committed event of all runs."""
         return self._all.newest
+
+    async def _keep(self, place: Callable[[], object], job: Job[T], undo: Callable[[], object]) -> T:
+        try:
+            await asyncio.to_thread(place)
+            return await self._writer.do(job)
+        except Exception:
+            await asyncio.to_thread(undo)
+            raise
+
+    def _kept(self, task: asyncio.Task[Any]) -> None:
+        self._keeping.discard(task)
+        if not task.cancelled():
+            task.exception()  # whoever waited has heard of it, unless nobody waits any more
 
     def _published(self, events: Sequence[Event], changed: Sequence[RunState]) -> None:
         for run in changed:

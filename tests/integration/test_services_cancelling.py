@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 from lodestream_server.runs.states import State
 
+from lodestream.v1.batch_pb2 import CancelBatchRequest, SubmitBatchRequest
+from lodestream.v1.batch_pb2_grpc import BatchServiceStub
 from lodestream.v1.common_pb2 import OPERATION_TYPE_DATA_ENRICHMENT
 from lodestream.v1.operation_pb2 import CancelOperationRequest, OperationCallbacks, StartOperationRequest
 from lodestream.v1.operation_pb2_grpc import OperationServiceStub
@@ -16,7 +18,8 @@ PLACE: dict[str, Any] = {"tenant_id": TENANT, "project_id": PROJECT}
 
 
 async def test_the_receipt_says_what_stopping_saved(tmp_path):
-    """From prices and from how far the run was; without either it says nothing."""
+    """From prices and from how far the run was; without either it says nothing. The same for the operations of a
+    batch."""
     async with world(tmp_path, price_cpu_hour=3600.0, price_gb_hour=0.0) as here:
         first = await here.client.start_operation("Slow", type="DataEnrichment", parameters=here.waiting)
         await here.begun()
@@ -28,6 +31,17 @@ async def test_the_receipt_says_what_stopping_saved(tmp_path):
         left_s = (run.ended - run.started).total_seconds() * (100 - run.percent) / run.percent
         saved = receipt.resources_released.cost_saved
         assert saved.units + saved.nanos / 1e9 == pytest.approx(left_s * run.resources.cpu_units, rel=0.01, abs=0.01)
+        (tmp_path / "begun").unlink()
+        step = SubmitBatchRequest.Operation(
+            operation_name="Slow", operation_key="a", operation_type=OPERATION_TYPE_DATA_ENRICHMENT
+        )
+        asked = SubmitBatchRequest(**PLACE, batch_name="Slow", operations=[step])
+        asked.operations[0].parameters.update(here.waiting)
+        stub = here.client.raw(BatchServiceStub)
+        batch_id = (await stub.SubmitBatch(asked)).batch_id
+        await here.begun()
+        stopped = await stub.CancelBatch(CancelBatchRequest(**PLACE, batch_id=batch_id, force_termination=True))
+        assert stopped.operations[0].resources_released.cost_saved.nanos > 0
     async with world(tmp_path / "free") as here:
         operation = await here.client.start_operation("Slow", type="DataEnrichment", parameters=here.waiting)
         receipt = await operation.cancel(force=True)

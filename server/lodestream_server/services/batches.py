@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from lodestream import wire
-from lodestream.v1 import batch_pb2, batch_pb2_grpc, common_pb2
+from lodestream.v1 import batch_pb2, batch_pb2_grpc, common_pb2, operation_pb2
 from lodestream_server.engine.batches import NewBatch, NewStep
 from lodestream_server.engine.engine import Engine
 from lodestream_server.engine.models import CancelOrder, NewRun
@@ -14,9 +14,11 @@ from lodestream_server.runs.batch import BatchState, FailurePolicy
 from lodestream_server.runs.shapes import words
 from lodestream_server.runs.shapes.as_operation import as_cancelled_operation
 from lodestream_server.runs.shapes.values import seconds, timestamp
+from lodestream_server.runs.state import RunState
 from lodestream_server.runs.states import RunKind, State
 from lodestream_server.services.as_batch import Outlook, as_batch, as_submitted_batch
 from lodestream_server.services.batch_watching import BatchWatcher
+from lodestream_server.services.results import Results
 from lodestream_server.services.runs_common import kept_urls, one_effect, type_of
 from lodestream_server.services.tokens import Stream
 from lodestream_server.services.watching import Pace, Streams
@@ -30,8 +32,9 @@ _TIMEOUT_S = 7200.0
 class BatchService(batch_pb2_grpc.BatchServiceServicer):
     """See the contract; every method raises what its comment there names."""
 
-    def __init__(self, engine: Engine, streams: Streams, pace: Pace) -> None:
+    def __init__(self, engine: Engine, results: Results, streams: Streams, pace: Pace) -> None:
         self._engine = engine
+        self._results = results
         self._watcher = BatchWatcher(engine, streams, pace)
 
     async def SubmitBatch(self, request: _pb.SubmitBatchRequest, context: Any) -> _pb.SubmitBatchResponse:
@@ -70,9 +73,13 @@ class BatchService(batch_pb2_grpc.BatchServiceServicer):
             status=words.OPERATION_STATUSES[State.CANCELLED],
             cancellation_time=timestamp(max((run.ended for run in stopped if run.ended), default=None)),
             reason=(told.reason if told else "") or None,
-            operations=[as_cancelled_operation(run, await kept_urls(self._engine, here.scope, run)) for run in stopped],
+            operations=[await self._receipt(here.scope, run) for run in stopped],
             cancelled_by=told.by if told else None,
         )
+
+    async def _receipt(self, scope: Scope, run: RunState) -> operation_pb2.CancelOperationResponse:
+        urls = await kept_urls(self._engine, scope, run)
+        return as_cancelled_operation(run, urls, self._results.saved_usd(run))
 
     async def _shown(self, scope: Scope, batch_id: str) -> _pb.GetBatchResponse:
         state = await self._engine.groups.get(scope, batch_id)

@@ -10,7 +10,7 @@ from lodestream_server.delivery.subscriptions import CallbackCounts
 from lodestream_server.engine.engine import Engine
 from lodestream_server.engine.models import CancelOrder, NewRun
 from lodestream_server.grpc_door import call
-from lodestream_server.runs.progress import progress, saved_s
+from lodestream_server.runs.progress import progress
 from lodestream_server.runs.shapes import words
 from lodestream_server.runs.shapes.as_operation import (
     as_cancelled_operation,
@@ -98,8 +98,8 @@ class OperationService(OperationRetrying, operation_pb2_grpc.OperationServiceSer
             request.notify_callbacks,
         )
         run = await self._engine.cancel(here.scope, request.operation_id, order, RunKind.OPERATION)
-        saved_usd = self._results.cost_usd(run.resources, saved_s(run))
-        return as_cancelled_operation(run, await kept_urls(self._engine, here.scope, run), saved_usd)
+        urls = await kept_urls(self._engine, here.scope, run)
+        return as_cancelled_operation(run, urls, self._results.saved_usd(run))
 
     async def GetOperationResults(
         self, request: _pb.GetOperationResultsRequest, context: Any

@@ -58,7 +58,7 @@ def make_services(
         ),
         "KeyService": KeyService(engine),
         "QueueService": QueueService(engine, streams, pace),
-        "BatchService": BatchService(engine, streams, pace),
+        "BatchService": BatchService(engine, results, streams, pace),
         "SystemService": SystemService(engine, data_dir, settings.node),
         "ResourceService": ResourceService(engine.resources),
         "WebhookService": WebhookService(engine, delivery),

@@ -9,7 +9,9 @@ from lodestream.v1 import common_pb2, job_pb2, operation_pb2
 from lodestream_server.engine.engine import Engine
 from lodestream_server.runs.bodies import ErrorNoted, Resources, Warned
 from lodestream_server.runs.events import Event
+from lodestream_server.runs.progress import saved_s
 from lodestream_server.runs.shapes.common import took_s
+from lodestream_server.runs.state import RunState
 from lodestream_server.runs.states import RunKind
 from lodestream_server.services.as_results import Produced, as_job_results, as_operation_results
 from lodestream_server.store.reading import Scope
@@ -33,6 +35,10 @@ class Results:
     def __init__(self, engine: Engine, cost: Cost) -> None:
         self._engine = engine
         self.cost_usd = cost
+
+    def saved_usd(self, run: RunState) -> float | None:
+        """What a run that was stopped would still have cost; None without prices, or while nothing is known of it."""
+        return self.cost_usd(run.resources, saved_s(run))
 
     async def of_operation(
         self, scope: Scope, request: operation_pb2.GetOperationResultsRequest

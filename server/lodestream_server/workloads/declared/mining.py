@@ -11,7 +11,8 @@ _PARAMETERS = (
     Parameter("datasetId", required=True),
     Parameter("analysisType"),
     Parameter("timeWindow", "object", inside=(Parameter("startDate", "date"), Parameter("endDate", "date"))),
-    Parameter("algorithm"),
+    # Those that process_models.discovery knows; a test holds the two together.
+    Parameter("algorithm", words=("heuristics", "alpha_miner_enhanced", "dfg")),
     Parameter(
         "algorithmSettings",
         "object",

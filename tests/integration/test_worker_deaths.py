@@ -1,11 +1,15 @@
 """How a worker can be lost, and that each way is told apart; that one loss is borne and the third is not."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import psutil
 import pytest
 from lodestream_server.engine.engine import Engine
 from lodestream_server.engine.models import CancelOrder
+from lodestream_server.executors.local_pool import PoolSettings, worker_environment
+from lodestream_server.executors.local_worker import start_worker
 from lodestream_server.runs.bodies import Requeued, Started
 from lodestream_server.runs.states import State
 
@@ -75,3 +79,16 @@ async def test_the_pool_is_whole_again_after_losses(engine):
         await engine.ended(SCOPE, (await engine.submit(job(type_))).run.run_id)
     runs = [(await engine.submit(job("Count"))).run.run_id for _ in range(4)]
     assert [(await engine.ended(SCOPE, run_id)).state for run_id in runs] == [State.COMPLETED] * 4
+
+
+async def test_a_start_that_is_broken_off_leaves_no_process_behind(tmp_path):
+    """At whatever step of the loop."""
+    settings, environment = PoolSettings(1, tmp_path / "workers.log"), worker_environment({})
+    for step in range(30):
+        starting = asyncio.ensure_future(start_worker(1, settings, environment))
+        for _ in range(step):
+            await asyncio.sleep(0)
+        starting.cancel()
+        await asyncio.gather(starting, return_exceptions=True)
+        assert starting.cancelled()
+        assert psutil.Process().children() == []

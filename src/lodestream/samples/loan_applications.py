@@ -15,6 +15,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, TextIO
 
+from lodestream.samples.loan_model import conforms
 from lodestream.samples.loan_process import DAY, HOUR, MINUTE, ROLES, STEPS, opening, way
 
 COLUMNS = (
@@ -47,6 +48,15 @@ _UNPARSABLE = ("not recorded", "2024-13-41T99:00:00Z", "yesterday", "31.02.2024 
 _DIRT = 0.004
 _ANOMALY = 0.002
 
+#: What each draw of dirt makes, in the order of `_soiled`.
+_KINDS = (
+    *("duplicated_event",) * 3,
+    *("inferable_timestamp",) * 2,
+    *("lost_timestamp",) * 2,
+    "missing_activity",
+    "missing_case_id",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Truth:
@@ -74,6 +84,11 @@ class Truth:
     bottleneck: str = BOTTLENECK
     #: anomaly -> ids of the cases that have it, in order of their start
     anomalies: dict[str, list[str]] = field(default_factory=dict)
+    #: kind of dirt -> ids of the cases that have a spot of it, in order of their start
+    dirt: dict[str, list[str]] = field(default_factory=dict)
+    #: ids of the cases whose events, as they remain after validation with duplicates kept, are no way through the
+    #: process; anomalies and dirt make them, though not always
+    deviating_cases: list[str] = field(default_factory=list)
     #: the way a case takes, as it was generated -> cases
     paths: dict[str, int] = field(default_factory=dict)
 
@@ -124,6 +139,8 @@ class _Writer:
     counts: Counter[str] = field(default_factory=Counter)
     paths: Counter[str] = field(default_factory=Counter)
     anomalies: dict[str, list[str]] = field(default_factory=dict)
+    dirt: dict[str, list[str]] = field(default_factory=dict)
+    deviating: list[str] = field(default_factory=list)
     activities: set[str] = field(default_factory=set)
     variants: set[tuple[str, ...]] = field(default_factory=set)
     variants_without_duplicates: set[tuple[str, ...]] = field(default_factory=set)
@@ -163,6 +180,8 @@ class _Writer:
             first=self._text(self.first),
             last=self._text(self.last),
             anomalies=self.anomalies,
+            dirt=self.dirt,
+            deviating_cases=self.deviating,
             paths=dict(self.paths.most_common()),
         )
 
@@ -212,20 +231,24 @@ class _Writer:
             rows = case.rows
             self.variants_without_duplicates.add(tuple(kept))
         else:
-            rows = self._soiled(case.rows, kept)
+            rows = self._soiled(case, kept)
         self.counts["rows"] += len(rows)
         self.counts["events"] += len(kept)
         self.activities.update(kept)
         self.variants.add(tuple(kept))
+        if not conforms(kept):
+            self.deviating.append(case.case_id)
         for time, fields in rows:
             yield time, ",".join(fields) + "\n"
         known = [time for time, fields in rows if fields[3] == self._text(time) and fields[0] and fields[1]]
         self.first = min(self.first, known[0])
         self.last = max(self.last, known[-1])
 
-    def _soiled(self, rows: list[tuple[int, list[str]]], kept: list[str]) -> list[tuple[int, list[str]]]:
+    def _soiled(self, case: _Case, kept: list[str]) -> list[tuple[int, list[str]]]:
         """Puts at most one spot of dirt into a case; `kept` becomes the activities that survive validation."""
-        kind = int(self.random.random() / _DIRT)
+        rows, kind = case.rows, int(self.random.random() / _DIRT)
+        if kind < len(_KINDS):
+            self.dirt.setdefault(_KINDS[kind], []).append(case.case_id)
         inner = self.random.randrange(1, len(rows) - 1)
         match kind:
             case 0 | 1 | 2:  # the row stands in the file once or twice more

@@ -4,10 +4,8 @@ Every type times the cases and runs mining's performance phase; variants and com
 CSV for each full table, cases.csv (the slowest), performance.json (mining's results) and, for the drawings, curve.json.
 """
 
-import importlib
 import json
 import shutil
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -22,12 +20,13 @@ from lodestream_server.workloads.mining import discovery, performance, spoken
 from lodestream_server.workloads.mining.figures import listed
 from lodestream_server.workloads.mining.instances import clock_of
 from lodestream_server.workloads.phase import BadInput, Finished, Json, Phase
+from lodestream_server.workloads.process_models.conformance import check_conformance
 
 #: Walks over the events that a look costs, besides timing and performance.
-_WALKS = {"bottleneck": 1, "variants": 1, "resources": 2, "conformance": 1, "performance": 0}
+_WALKS = {"bottleneck": 1, "resources": 2, "conformance": 1}
+#: Looks that need mining's discovery: a walk more.
+_DISCOVERING = {"variants", "conformance", "comparison"}
 ROWS = 25
-#: Loaded when it is asked for: no other look needs the libraries behind it.
-_CONFORMANCE = "lodestream_server.workloads.process_models.conformance_phase"
 
 
 def analyse(phase: Phase) -> Json:
@@ -75,7 +74,7 @@ class _Analysing:
             "cases": subject.cases,
             "events": subject.events,
         }
-        side = self._measured(subject, discover="variants" in self.looks or "comparison" in self.looks)
+        side = self._measured(subject, discover=bool(_DISCOVERING & set(self.looks)))
         begins = side.cases["begin"]
         edge = len(begins) // 50  # a few stragglers must not make the periods coarse
         period = period_of(int(begins[edge]), int(begins[-1 - edge]))
@@ -87,7 +86,7 @@ class _Analysing:
         if "resources" in self.looks:
             self._resources(side, period)
         if "conformance" in self.looks:
-            self._conformance(subject)
+            self._conformance(side)
         if "comparison" in self.looks:
             self._comparison(side)
         phase.progress(self.whole, self.whole, "Done")
@@ -97,11 +96,10 @@ class _Analysing:
 
     def _work(self) -> int:
         """Events to walk over in all."""
-        walks = 2 + sum(_WALKS.get(look, 0) for look in self.looks)
+        walks = 2 + sum(_WALKS.get(look, 0) for look in self.looks) + bool(_DISCOVERING & set(self.looks))
         if "comparison" in self.looks:
-            discovered = 0 if "variants" in self.looks else 1
             mine, theirs = self.sides[0].events, self.sides[1].events
-            return mine * (walks + discovered + 1) + theirs * 4
+            return mine * (walks + 1) + theirs * 4
         return self.sides[0].events * walks
 
     def _part(self, name: str, side: Selected, walks: int = 1, quiet: bool = True) -> Part:
@@ -130,7 +128,8 @@ class _Analysing:
         found = Finished("", {}, self.phase.out)
         if discover:
             found = self._mined(self._part("discovery", side), discovery.discover)
-            shutil.rmtree(found.folder / "cases", ignore_errors=True)
+            if not own or "conformance" not in self.looks:
+                shutil.rmtree(found.folder / "cases")
         return comparing.Side(side.name, log, clock_of(log), timed, finished, found)
 
     def _mined(self, part: Part, function: object) -> Finished:
@@ -205,10 +204,10 @@ class _Analysing:
         found["utilization"] = {**done, "rows": done["rows"][:ROWS]}
         self.results["resources"] = found
 
-    def _conformance(self, side: Selected) -> None:
-        checking = importlib.import_module(_CONFORMANCE)
-        found: Mapping[str, object] = checking.check_conformance(self._part("conformance", side, quiet=False), side.log)
-        self.results["conformance"] = dict(found)
+    def _conformance(self, side: comparing.Side) -> None:
+        part = self._part("conformance", self.sides[0], quiet=False)
+        self.results["conformance"] = check_conformance(part, side.discovery.folder, self.phase.out)
+        shutil.rmtree(side.discovery.folder / "cases")
 
     def _comparison(self, subject: comparing.Side) -> None:
         reference = self._measured(self.sides[1], discover=True)

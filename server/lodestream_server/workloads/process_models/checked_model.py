@@ -1,0 +1,57 @@
+"""The model that a log is checked against: the registered one of `modelResourceId`, or one discovered from the log."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from lodestream_server.workloads.phase import BadInput, Json, Phase
+from lodestream_server.workloads.process_models.behaviour import behaviour
+from lodestream_server.workloads.process_models.discovery import DEFAULT, discovered
+from lodestream_server.workloads.process_models.model_files import read_model
+from lodestream_server.workloads.process_models.net import PetriNet
+from lodestream_server.workloads.process_models.xml_tree import FIELD
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedModel:
+    """A net and what results say of where it is from; `uploaded`: a file of the user's."""
+
+    net: PetriNet
+    name: str
+    uploaded: bool
+    told: Json
+
+    @property
+    def said(self) -> str:
+        """As a sentence names it."""
+        return f"the model '{self.name}'" if self.uploaded else f"a model discovered by {self.told['algorithm']}"
+
+    def as_json(self) -> Json:
+        """name, source, and what discovery says of its own."""
+        return {"name": self.name, "source": "uploaded" if self.uploaded else "discovered", **self.told}
+
+
+def uploaded_model(phase: Phase) -> CheckedModel | None:
+    """The registered model; None when the run names none. Raises BadInput for a resource that is no model, and for a
+    file that is none."""
+    resource_id = phase.parameters.get("modelResourceId")
+    if not resource_id:
+        return None
+    resource = phase.resources[resource_id]
+    if resource.type != "Model":
+        raise BadInput(
+            f'{FIELD}: "{resource.name}" is a {resource.type.lower()}: name a resource of the type Model',
+            reason="NO_MODEL",
+            field=FIELD,
+        )
+    return CheckedModel(read_model(resource.path), resource.name, True, {})
+
+
+def discovered_model(phase: Phase, discovery: Path) -> CheckedModel:
+    """A model of the log itself, from what mining's discovery phase left."""
+    folder = phase.scratch / "model"
+    folder.mkdir()
+    title = phase.dataset.name if phase.dataset else phase.run_name
+    found = discovered(behaviour(discovery), DEFAULT, folder, phase.check, title)
+    if found.fallback:
+        phase.log("INFO", found.fallback)
+    return CheckedModel(found.net, title, False, found.as_json())

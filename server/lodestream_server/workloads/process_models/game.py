@@ -1,0 +1,122 @@
+"""The token game of a net: markings by number, and what each allows. Shared by replay, alignments and precision.
+
+Markings are made when they are met and remembered until `tidy`, so that the cases of a log, which pass the same ones
+again and again, cost a look-up each. A place holds at most 255 tokens.
+"""
+
+from collections.abc import Mapping
+
+from lodestream_server.workloads.process_models.net import PetriNet
+
+#: Markings remembered from one variant to the next, and silent moves looked through at a time.
+MOST_KEPT, MOST_SILENT = 200_000, 2_000
+_FULL = 255
+
+#: (number of the transition, number of the marking it leads to)
+Move = tuple[int, int]
+
+
+class Game:
+    """Transitions have their index in `net.transitions`; labels are texts."""
+
+    def __init__(self, net: PetriNet) -> None:
+        self.net = net
+        places = {name: number for number, name in enumerate(net.places)}
+        steps = {step.name: number for number, step in enumerate(net.transitions)}
+        self.before: list[list[int]] = [[] for _ in steps]
+        self.after: list[list[int]] = [[] for _ in steps]
+        for source, target in net.arcs:
+            if source in places:
+                self.before[steps[target]].append(places[source])
+            else:
+                self.after[steps[source]].append(places[target])
+        self.labels = [step.label for step in net.transitions]
+        #: label -> its transitions
+        self.named: dict[str, list[int]] = {}
+        for number, label in enumerate(self.labels):
+            if label is not None:
+                self.named.setdefault(label, []).append(number)
+        self.initial, self.final = (_marking(places, tokens) for tokens in (net.initial, net.final))
+        self._numbers: dict[bytes, int] = {}
+        self._markings: list[bytes] = []
+        self._moves: dict[int, tuple[list[Move], list[Move]]] = {}
+
+    def __len__(self) -> int:
+        """Markings remembered."""
+        return len(self._markings)
+
+    def tidy(self) -> bool:
+        """Forgets all markings when they have become many; numbers given before are void then."""
+        if len(self._markings) <= MOST_KEPT:
+            return False
+        self._numbers, self._markings, self._moves = {}, [], {}
+        return True
+
+    def number(self, marking: bytes) -> int:
+        """The number of a marking: tokens by place, one byte each."""
+        found = self._numbers.get(marking)
+        if found is None:
+            found = self._numbers[marking] = len(self._markings)
+            self._markings.append(marking)
+        return found
+
+    def marking(self, number: int) -> bytes:
+        """The marking of a number."""
+        return self._markings[number]
+
+    def moves(self, number: int) -> tuple[list[Move], list[Move]]:
+        """What is enabled: silent transitions and visible ones, in the order of the net."""
+        found = self._moves.get(number)
+        if found is None:
+            found = self._moves[number] = self._enabled(self._markings[number])
+        return found
+
+    def _enabled(self, marking: bytes) -> tuple[list[Move], list[Move]]:
+        silent: list[Move] = []
+        visible: list[Move] = []
+        for step, before in enumerate(self.before):
+            if all(marking[place] for place in before) and (fired := self._fired(marking, step)) is not None:
+                (silent if self.labels[step] is None else visible).append((step, self.number(fired)))
+        return silent, visible
+
+    def _fired(self, marking: bytes, step: int) -> bytes | None:
+        """None where a place would overflow."""
+        tokens = bytearray(marking)
+        for place in self.before[step]:
+            tokens[place] -= 1
+        for place in self.after[step]:
+            if tokens[place] == _FULL:
+                return None
+            tokens[place] += 1
+        return bytes(tokens)
+
+    def forced(self, number: int, step: int) -> tuple[int, int]:
+        """A transition fires although tokens are missing: how many, and where that leads."""
+        tokens, missing = bytearray(self._markings[number]), 0
+        for place in self.before[step]:
+            missing += not tokens[place]
+            tokens[place] -= bool(tokens[place])
+        for place in self.after[step]:
+            tokens[place] += tokens[place] < _FULL
+        return missing, self.number(bytes(tokens))
+
+    def silently(self, number: int) -> tuple[dict[int, tuple[int, int]], bool]:
+        """All markings that silent moves lead to, the nearest first: number -> (number before, transition), and whether
+        these are all. The first is the marking itself, with (-1, -1)."""
+        found = {number: (-1, -1)}
+        queue = [number]
+        for here in queue:  # grows while it is walked
+            for step, there in self.moves(here)[0]:
+                if there not in found:
+                    if len(found) >= MOST_SILENT:
+                        return found, False
+                    found[there] = (here, step)
+                    queue.append(there)
+        return found, True
+
+
+def _marking(places: Mapping[str, int], tokens: Mapping[str, int]) -> bytes:
+    marking = bytearray(len(places))
+    for place, count in tokens.items():
+        marking[places[place]] = count
+    return bytes(marking)

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from lodestream import wire
 from tests.integration.client_world import World, world
 
 LOG = "case,activity,timestamp\n1,a,2024-01-01\n1,b,2024-01-02\n"
@@ -375,3 +376,17 @@ async def test_resources_are_registered_shown_and_deleted(here, tmp_path):
     wrong = await run(here, "resources", "register", str(tmp_path / "wrong.pnml"))
     assert "its root is <html>" in wrong.err
     assert "--pipeline NAME" in (await run(here, "resources", "register")).err
+
+
+async def test_a_job_refers_to_a_resource_by_its_id_alone(here):
+    """The type is looked up; a pipeline's parameters lie under those given. Operations take none."""
+    pipeline = await here.client.register_pipeline("Monthly", parameters={"records": 7})
+    submitted = await run(here, "submit", "--resource", pipeline.resource_id, "--json")
+    job = await here.client.job(submitted.json["jobId"]).wait()
+    assert (job.resource.resource_type, job.resource.resource_name) == ("Pipeline", "Monthly")
+    found = await here.client.job(job.job_id).results()
+    assert wire.to_dict(found.stage_results)["Count"] == {"counted": 7}
+    assert (await (await here.client.submit_job("Again", resource=pipeline)).get()).resource == job.resource
+    assert "lodestream resources list" in (await run(here, "submit", "--resource", "nothing")).err
+    refused = await run(here, "submit", "--operation", "--resource", pipeline.resource_id)
+    assert (refused.code, "--resource are for jobs" in refused.err) == (2, True)

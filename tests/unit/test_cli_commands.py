@@ -17,6 +17,8 @@ from lodestream import errors
 from lodestream.cli import arguments, main, protos, submit
 from lodestream.cli.failing import Failed, Usage, exit_code_of
 from lodestream.client.problems import BadSetting, ServerUnreachable
+from lodestream.v1.common_pb2 import JobType, OperationType
+from lodestream.wire import words as words_of
 
 ROOT = Path(__file__).resolve().parents[2]
 IMPORT = re.compile(r'^import "([^"]+)";', re.MULTILINE)
@@ -161,6 +163,14 @@ def test_an_unknown_command_is_a_usage_error_with_a_suggestion():
     code, text = run("jbos")
     assert code == 2
     assert "jobs" in text
+
+
+def test_the_help_of_submit_names_every_type_of_work_and_no_other():
+    """In the words of the contract; an own workload's own name stands for Custom."""
+    jobs, operations, _ = submit.TYPES.split(". ", 2)
+    for said, enum in ((jobs, JobType.DESCRIPTOR), (operations, OperationType.DESCRIPTOR)):
+        named = said.replace(" (when left out)", "").partition(": ")[2].split(", ")
+        assert set(named) == set(words_of(enum, "en").values()) - {"Custom"}
 
 
 def test_parameters_come_from_a_file_and_from_pairs_that_win(tmp_path):

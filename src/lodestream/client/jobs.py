@@ -9,6 +9,7 @@ from lodestream.client.calls import Caller
 from lodestream.client.datasets import parameters_with
 from lodestream.client.paging import Listing
 from lodestream.client.patience import Patience
+from lodestream.client.resources import named_by_job
 from lodestream.client.runs import Broken, RunHandle
 from lodestream.client.watching import Watch
 from lodestream.v1 import common_pb2
@@ -33,6 +34,7 @@ from lodestream.v1.job_pb2 import (
     WatchJobRequest,
 )
 from lodestream.v1.job_pb2_grpc import JobServiceStub
+from lodestream.v1.resource_pb2 import Resource
 
 
 class JobHandle(RunHandle[GetJobResponse, GetJobResultsResponse, CancelJobResponse]):
@@ -118,6 +120,7 @@ class JobCalls:
         *,
         type: str | int = "ProcessMining",
         dataset: str | Dataset | None = None,
+        resource: str | Resource | None = None,
         parameters: Mapping[str, Any] | None = None,
         priority: str | int | None = None,
         description: str = "",
@@ -129,14 +132,16 @@ class JobCalls:
     ) -> JobHandle:
         """Submits a job; returns once it is durable. Safe against a broken connection: it is submitted once.
 
-        `type` is a documented word or the name of an own workload; `dataset` becomes parameters.datasetId; `after`
-        names jobs that must complete first. Raises InvalidField, UnknownDataset, NotBuilt and what else SubmitJob
+        `type` is a documented word or the name of an own workload; `dataset` becomes parameters.datasetId; `resource`
+        is what the job refers to, such as a pipeline or a notebook (an id alone is looked up); `after` names jobs that
+        must complete first. Raises InvalidField, UnknownDataset, ResourceNotFound, NotBuilt and what else SubmitJob
         names.
         """
         request = SubmitJobRequest(
             tenant_id=self._caller.settings.tenant_id,
             project_id=self._caller.settings.project_id,
             job_name=name,
+            resource=None if resource is None else await named_by_job(self._caller, resource),
             parameters=arguments.struct(parameters_with(parameters, dataset)),
             request_id=request_id or arguments.new_request_id(),
             retry_policy=retries,

@@ -10,6 +10,7 @@ from lodestream.client import arguments
 from lodestream.client.calls import Caller
 from lodestream.client.paging import Listing
 from lodestream.v1.common_pb2 import JobType
+from lodestream.v1.job_pb2 import JobResource
 from lodestream.v1.resource_pb2 import (
     DeleteResourceRequest,
     GetResourceRequest,
@@ -20,6 +21,7 @@ from lodestream.v1.resource_pb2 import (
     ResourceType,
 )
 from lodestream.v1.resource_pb2_grpc import ResourceServiceStub
+from lodestream.wire import words
 
 
 class ResourceCalls:
@@ -71,9 +73,7 @@ class ResourceCalls:
 
     async def resource(self, resource_id: str) -> Resource:
         """One resource. Raises ResourceNotFound."""
-        scope = self._caller.settings
-        request = GetResourceRequest(tenant_id=scope.tenant_id, project_id=scope.project_id, resource_id=resource_id)
-        return (await self._caller.call(self._caller.stub(ResourceServiceStub).GetResource, request)).resource
+        return await _found(self._caller, resource_id)
 
     async def delete_resource(self, resource_id: str) -> None:
         """Deletes a resource and its file. Raises ResourceNotFound, ResourceInUse."""
@@ -96,3 +96,17 @@ class ResourceCalls:
         # Not sent twice: the second would register a second one.
         method = self._caller.stub(ResourceServiceStub).RegisterResource
         return (await self._caller.call(method, request, repeatable=False)).resource
+
+
+async def named_by_job(caller: Caller, resource: str | Resource) -> JobResource:
+    """What a job says of its resource. An id alone does not tell the type: the server is asked. Raises
+    ResourceNotFound."""
+    found = await _found(caller, resource) if isinstance(resource, str) else resource
+    type_word = words(ResourceType.DESCRIPTOR, "en")[found.resource_type]
+    return JobResource(resource_type=type_word, resource_id=found.resource_id)
+
+
+async def _found(caller: Caller, resource_id: str) -> Resource:
+    scope = caller.settings
+    request = GetResourceRequest(tenant_id=scope.tenant_id, project_id=scope.project_id, resource_id=resource_id)
+    return (await caller.call(caller.stub(ResourceServiceStub).GetResource, request)).resource

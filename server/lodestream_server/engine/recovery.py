@@ -14,7 +14,7 @@ from lodestream_server.executors.orphans import end_orphan
 from lodestream_server.runs.bodies import Body, Cancelled, Receipt, Requeued
 from lodestream_server.runs.state import RunState
 from lodestream_server.runs.states import AT_WORK, State
-from lodestream_server.store.appending import Fact, Guard
+from lodestream_server.store.appending import Fact, Guard, RaceLost
 from lodestream_server.store.reading import unended
 from lodestream_server.store.records import dataset_ids
 from lodestream_server.store.resources import resource_ids
@@ -30,10 +30,18 @@ async def recover(store: Store, clock: Clock, leavings: Leavings) -> list[RunSta
     for run in await store.read(lambda db: unended(db, AT_WORK)):
         if run.pid is not None and await asyncio.to_thread(end_orphan, run.pid, store.id):
             log.warning("ended worker %d, which a server before this one left behind", run.pid)
+        await _take_from_work(store, clock, leavings, run)
+    return await store.read(lambda db: unended(db, [state for state in State if state not in AT_WORK]))
+
+
+async def _take_from_work(store: Store, clock: Clock, leavings: Leavings, run: RunState) -> None:
+    while run.at_work:
         kept = await leavings.kept(run) if run.state is State.CANCELLING else []
         facts = [Fact(body, clock.now()) for body in (*kept, _next(run, clock.now()))]
-        await store.append(run.run_id, facts, Guard(AT_WORK, run.epoch))
-    return await store.read(lambda db: unended(db, [state for state in State if state not in AT_WORK]))
+        try:
+            run = await store.append(run.run_id, facts, Guard(frozenset({run.state}), run.epoch))
+        except RaceLost as lost:  # the end of one before it, and with that its batch, has cancelled it meanwhile
+            run = lost.run
 
 
 def _next(run: RunState, now: datetime) -> Body:

@@ -12,10 +12,8 @@ import typer
 from lodestream.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = sorted(path.relative_to(ROOT).as_posix() for path in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]) + [
-    "examples/client-ci/README.md",
-    "examples/custom-workload/README.md",
-]
+FOLDERS = ROOT.glob("*.md"), (ROOT / "docs").rglob("*.md"), (ROOT / "examples").rglob("*.md")
+PAGES = sorted(path.relative_to(ROOT).as_posix() for folder in FOLDERS for path in folder)
 ROW = re.compile(r"^\| `lodestream ([a-z][^`]*)` \| (.+?) \| (.*?) ?\|$", re.MULTILINE)
 #: Options of every command that calls a server; the page tells of them above its table.
 SHARED = frozenset({"--target", "--token", "--tenant", "--project", "--root-certs", "--json"})

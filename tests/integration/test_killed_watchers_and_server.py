@@ -8,7 +8,7 @@ from tests.support.served import served
 
 def test_a_run_is_told_completely_although_its_watchers_and_its_server_were_killed(tmp_path):
     """Ten watchers and the server once, with SIGKILL: no gap, no repeat, one end."""
-    write_xes(tmp_path / "log.xes.gz", cases=45_000)
+    write_xes(tmp_path / "log.xes.gz", cases=15_000)
     with served(tmp_path) as server:
         dataset = server.run("datasets", "upload", "log.xes.gz", "--json").json["datasetId"]
         run_id = server.run("submit", "--dataset", dataset, "--json").json["jobId"]

@@ -7,6 +7,7 @@ Called by the tests that do so a few times and by those that do so a hundred tim
 import contextlib
 import gzip
 import json
+import os
 import random
 import subprocess
 import sys
@@ -58,10 +59,11 @@ class Ordeal:
         """
         with self.server.begin("watch", self.run_id, "--json") as steady:
             try:
+                begun = _first_words(steady)  # one that never was connected gives up when nobody answers
                 while self.killed < watchers and self._short_life(self.killed + 1 in server_deaths):
                     self.killed += 1
                 self._to_the_end()
-                self._judge_the_steady(steady)
+                self._judge_the_steady(steady, begun)
             except BaseException:
                 steady.kill()
                 raise
@@ -92,12 +94,12 @@ class Ordeal:
         self._to_the_end()
         assert [entry["content"] for entry in entries(self.ledger)] == [entry["content"] for entry in told]
 
-    def _judge_the_steady(self, steady: subprocess.Popen[bytes]) -> None:
+    def _judge_the_steady(self, steady: subprocess.Popen[bytes], begun: bytes) -> None:
         """It never was killed; its connections were, with the server."""
-        out, complaint = steady.communicate(timeout=COMMAND_S)
+        rest, complaint = steady.communicate(timeout=COMMAND_S)
         assert steady.returncode == 0, complaint.decode()
         assert b"Traceback" not in complaint
-        numbers = [json.loads(line)["sequence"] for line in out.splitlines()]
+        numbers = [json.loads(line)["sequence"] for line in (begun + rest).splitlines()]
         assert numbers == list(range(1, len(entries(self.ledger)) + 1))
 
     def _watcher(self) -> subprocess.Popen[bytes]:
@@ -107,3 +109,9 @@ class Ordeal:
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
         )
+
+
+def _first_words(command: subprocess.Popen[bytes]) -> bytes:
+    """What it says first; nothing when it ends without a word. Unbuffered: `communicate` gives the rest."""
+    assert command.stdout is not None
+    return os.read(command.stdout.fileno(), 1 << 16)

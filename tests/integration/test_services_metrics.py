@@ -25,7 +25,7 @@ async def test_a_run_is_held_against_earlier_ones_of_its_type(here):
     accuracy."""
     jobs = []
     for number in range(4):
-        jobs.append(await here.client.submit_job(f"Number {number}", parameters={"records": 50}))
+        jobs.append(await here.client.submit_job(f"Number {number}", parameters={"records": 20_000}))
         await jobs[-1].wait()
     assert not (await _metrics(here, jobs[0].id)).HasField("benchmarks")
     found = await _metrics(here, jobs[-1].id)
@@ -39,7 +39,7 @@ async def test_a_run_is_held_against_earlier_ones_of_its_type(here):
 
 async def test_other_types_and_failed_runs_are_no_measure(here):
     """Neither does a run that failed get a rank among those that completed."""
-    await (await here.client.submit_job("Other", parameters={"records": 50})).wait()
+    await (await here.client.submit_job("Other", parameters={"records": 20_000})).wait()
     failed = await here.client.submit_job("Fails", type="Analysis")
     await failed.wait()
     assert not (await _metrics(here, failed.id)).HasField("benchmarks")

@@ -1,17 +1,23 @@
 """What is old goes, and nothing that somebody needs goes with it. On a clock that a test moves."""
 
+import asyncio
 import json
+import sqlite3
+from contextlib import closing
 from functools import partial
 
 import pytest
 from lodestream_server.engine.batches import NewBatch, NewStep
 from lodestream_server.engine.datasets import NewDataset
 from lodestream_server.engine.keeping import Keep, Policy
+from lodestream_server.runs.events import ALONG_THE_WAY
 from lodestream_server.runs.states import RunKind
 from lodestream_server.settings import ServerSettings
 from lodestream_server.store.reading import Scope
 from lodestream_server.store.requests import RequestId
-from lodestream_server.store.retention import ALONG_THE_WAY, runs_with_events, too_many
+from lodestream_server.store.retention import runs_with_events, too_many
+from lodestream_server.store.schema import prepare
+from lodestream_server.store.store import DATABASE
 
 from lodestream.errors import DatasetNotFound
 from lodestream.v1 import common_pb2, job_pb2
@@ -307,3 +313,35 @@ def test_settings_say_what_each_tenant_keeps(monkeypatch):
 def test_what_goes_is_old_or_too_much(before, most, go):
     """Of three of ten bytes each, from the times 1, 2 and 3."""
     assert too_many([(1, 10), (2, 10), (3, 10)], before, most) == go
+
+
+def told(database):
+    """Bytes told along the way by each run: as its row says, and as its events are."""
+    with closing(sqlite3.connect(database)) as connection:
+        kinds = ", ".join(f"'{kind}'" for kind in ALONG_THE_WAY)
+        events = f"SELECT sum(length(body)) FROM events e WHERE e.run = r.run AND e.kind IN ({kinds})"
+        return connection.execute(f"SELECT along_bytes, coalesce(({events}), 0) FROM runs r ORDER BY number").fetchall()
+
+
+async def test_rows_know_how_much_was_told_along_the_way(tmp_path):
+    """Also of what still runs, after a cut, and in a store that was written before rows knew it."""
+    clock, gate, database = ManualClock(), tmp_path / "gate", tmp_path / "data" / DATABASE
+    async with engine_at(tmp_path / "data", clock, retention=keeping(events_days=7)) as engine:
+        await finished(engine)
+        clock.advance(8 * DAY)
+        await engine.retention.sweep()
+        await finished(engine)
+        going = (await engine.submit(job("CountThenWait", gate=gate))).run.run_id
+        await until(engine, going, "phase-completed")
+        cut, whole, running = await asyncio.to_thread(told, database)
+        assert cut == (0, 0)
+        assert whole[0] == whole[1] > 0
+        assert running[0] == running[1] > 0
+    with closing(sqlite3.connect(database, isolation_level=None)) as connection:
+        connection.executescript(
+            "DROP INDEX runs_along; DROP INDEX runs_history; ALTER TABLE runs DROP COLUMN along_bytes;"
+            " CREATE INDEX runs_history ON runs (type, ended) WHERE state = 'COMPLETED'; PRAGMA user_version = 3;"
+            " DELETE FROM _sqlite_migrations WHERE name = 'm004_figures'"
+        )
+    prepare(database)
+    assert told(database)[:2] == [cut, whole]

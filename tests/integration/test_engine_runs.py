@@ -10,7 +10,7 @@ from lodestream_server.runs.bodies import Logged, Sampled
 from lodestream_server.runs.fold import replay
 from lodestream_server.runs.states import PhaseStatus, Priority, RunKind, State
 from lodestream_server.store.paging import PageRequest
-from lodestream_server.store.reading import RunFilter
+from lodestream_server.store.reading import RunFilter, Scope
 from lodestream_server.store.requests import RequestId
 
 from lodestream.errors import (
@@ -230,3 +230,13 @@ async def test_progress_is_told_while_the_phase_runs(engine, tmp_path):
     events = await engine.events(SCOPE, run_id, kinds={"progressed"})
     lasted_s = (run.ended - run.started).total_seconds()
     assert len(events) <= lasted_s / 0.5 + 2
+
+
+async def test_estimates_come_from_the_tenants_own_runs(engine):
+    """Of all its projects; how long those of others take shows nowhere."""
+    stranger = Scope("33333333-3333-4333-8333-333333333333", SCOPE.project_id)
+    await engine.ended(SCOPE, (await engine.submit(job("Count"))).run.run_id)
+    assert (await engine.submit(job("Count", scope=ELSEWHERE))).estimate is not None
+    assert (await engine.submit(job("Count", scope=stranger))).estimate is None
+    await engine.ended(stranger, (await engine.submit(job("Count", scope=stranger, name="First"))).run.run_id)
+    assert (await engine.submit(job("Count", scope=stranger))).estimate is not None

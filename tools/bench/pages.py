@@ -31,7 +31,8 @@ _SCOPE = "/api/660e8400-e29b-41d4-a716-446655440000/770e8400-e29b-41d4-a716-4466
 _COPY = """
 WITH RECURSIVE copies (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM copies WHERE n < :more)
 INSERT INTO runs SELECT number + n, run || '-' || n, tenant, project, kind, type, name, priority, state, epoch,
-    submitted_by, dataset, size_bytes, created - n, started, ended, last_sequence, folded FROM runs, copies
+    submitted_by, dataset, size_bytes, created - n, started, ended, last_sequence, folded, along_bytes
+    FROM runs, copies
 """
 
 

@@ -277,8 +277,8 @@ class Engine:
         return await self._places.of(run_id)
 
     async def expected_disk_bytes(self, run: RunState) -> int | None:
-        """What the run's files should take, from earlier runs of its type; None without any."""
-        return estimates.disk_bytes(await self._history.of(run.type), run.size_bytes)
+        """What the run's files should take, from its tenant's earlier runs of the type; None without any."""
+        return estimates.disk_bytes(await self._history.of(run.tenant_id, run.type), run.size_bytes)
 
     def at_work(self) -> Sequence[RunState]:
         """Runs in seats, of all tenants."""

@@ -119,7 +119,7 @@ class Prerequisites:
             return ()
         for need in needs:
             if (dataset := await self._left_by(need)) is not None:
-                estimate = estimates.duration(await self._history.of(run.type), dataset.size_bytes)
+                estimate = estimates.duration(await self._history.of(run.tenant_id, run.type), dataset.size_bytes)
                 return [Bound(dataset.dataset_id, need.run_id, dataset.size_bytes, estimate)]
         return ()
 

@@ -113,7 +113,7 @@ class Submitting:
         spec = self._catalogue.find(new.kind, new.type)
         new = await self._referred(new)
         intake.check(new, spec)
-        return Prepared(new, spec, await self._history.of(new.type))
+        return Prepared(new, spec, await self._history.of(new.scope.tenant_id, new.type))
 
     async def _referred(self, new: NewRun) -> NewRun:
         """The same with the name of its resource, and with what its pipeline says under its parameters."""

@@ -30,4 +30,7 @@ class Event:
         return isinstance(self.body, Completed | Failed | Cancelled | TimedOut)
 
 
+#: Told along the way: what need not be kept once the run has ended, for its story and its results do without. A run's
+#: last event is never one of them, so that positions are not given twice.
+ALONG_THE_WAY = frozenset({"progressed", "metrics-changed", "logged", "sampled"})
 ENDING_KINDS = frozenset(body.KIND for body in (Completed, Failed, Cancelled, TimedOut))

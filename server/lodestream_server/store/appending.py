@@ -13,7 +13,7 @@ import orjson
 from lodestream.errors import RunNotFound
 from lodestream_server.runs.bodies import Body
 from lodestream_server.runs.codec import dump, encode, load
-from lodestream_server.runs.events import Event
+from lodestream_server.runs.events import ALONG_THE_WAY, Event
 from lodestream_server.runs.fold import apply
 from lodestream_server.runs.state import RunState
 from lodestream_server.runs.states import State
@@ -55,11 +55,11 @@ class RaceLost(Exception):
 def begin(tx: Transaction, run_id: str, facts: Sequence[Fact]) -> RunState:
     """A new run with its first events; `facts[0]` holds Submitted. Raises DiskFull while the reserve is in use."""
     tx.reserve.check()
-    run = _apply(tx, None, run_id, facts)
+    run, along_bytes = _apply(tx, None, run_id, facts)
     tx.connection.execute(
         "INSERT INTO runs (run, tenant, project, kind, type, name, priority, state, epoch, submitted_by, dataset,"
-        " size_bytes, created, started, ended, last_sequence, folded)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " size_bytes, created, started, ended, last_sequence, folded, along_bytes)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             run.run_id,
             run.tenant_id,
@@ -78,6 +78,7 @@ def begin(tx: Transaction, run_id: str, facts: Sequence[Fact]) -> RunState:
             None,
             run.last_sequence,
             dump(run),
+            along_bytes,
         ),
     )
     _count(tx, run, run.state, +1)
@@ -90,11 +91,11 @@ def append(tx: Transaction, run_id: str, facts: Sequence[Fact], guard: Guard = A
     before = current(tx, run_id)
     if not guard.holds(before):
         raise RaceLost(before)
-    run = _apply(tx, before, run_id, facts)
+    run, along_bytes = _apply(tx, before, run_id, facts)
     if _columns(run) == _columns(before):
-        _keep(tx, run)
+        _keep(tx, run, along_bytes)
     else:
-        _move(tx, before, run)
+        _move(tx, before, run, along_bytes)
     tx.remember(run)
     return run
 
@@ -109,8 +110,9 @@ def current(tx: Transaction, run_id: str) -> RunState:
     return load(RunState, row[0])
 
 
-def _apply(tx: Transaction, run: RunState | None, run_id: str, facts: Sequence[Fact]) -> RunState:
-    rows = []
+def _apply(tx: Transaction, run: RunState | None, run_id: str, facts: Sequence[Fact]) -> tuple[RunState, int]:
+    """The run after its new events, and the bytes of those told along the way."""
+    rows, along_bytes = [], 0
     for fact in facts:
         sequence = run.last_sequence + 1 if run else 1
         time = max(fact.time, run.updated) if run else fact.time
@@ -119,13 +121,14 @@ def _apply(tx: Transaction, run: RunState | None, run_id: str, facts: Sequence[F
         run = apply(run, event)
         kind, body = encode(fact.body)
         rows.append((tx.position, run_id, sequence, to_us(time), kind, body))
+        along_bytes += len(body) if kind in ALONG_THE_WAY else 0
         tx.events.append(event)
     tx.connection.executemany(
         "INSERT INTO events (position, run, sequence, time, kind, body) VALUES (?, ?, ?, ?, ?, ?)", rows
     )
     if run is None:
         raise ValueError("a run begins with at least one event")
-    return run
+    return run, along_bytes
 
 
 def _columns(run: RunState) -> tuple[object, ...]:
@@ -133,20 +136,21 @@ def _columns(run: RunState) -> tuple[object, ...]:
     return run.state, run.epoch, run.priority, run.dataset_id
 
 
-def _keep(tx: Transaction, run: RunState) -> None:
+def _keep(tx: Transaction, run: RunState, along_bytes: int) -> None:
     # Apart from _move, so that no index is touched: this is what nearly every commit of a running run does.
     changed = tx.connection.execute(
-        "UPDATE runs SET last_sequence = ?, folded = ? WHERE run = ? AND state = ? AND epoch = ?",
-        (run.last_sequence, dump(run), run.run_id, run.state.value, run.epoch),
+        "UPDATE runs SET last_sequence = ?, folded = ?, along_bytes = along_bytes + ?"
+        " WHERE run = ? AND state = ? AND epoch = ?",
+        (run.last_sequence, dump(run), along_bytes, run.run_id, run.state.value, run.epoch),
     )
     if changed.rowcount != 1:
         raise RaceLost(run)
 
 
-def _move(tx: Transaction, before: RunState, run: RunState) -> None:
+def _move(tx: Transaction, before: RunState, run: RunState, along_bytes: int) -> None:
     changed = tx.connection.execute(
         "UPDATE runs SET state = ?, epoch = ?, started = ?, ended = ?, priority = ?, dataset = ?, size_bytes = ?,"
-        " last_sequence = ?, folded = ? WHERE run = ? AND state = ? AND epoch = ?",
+        " last_sequence = ?, folded = ?, along_bytes = along_bytes + ? WHERE run = ? AND state = ? AND epoch = ?",
         (
             run.state.value,
             run.epoch,
@@ -157,6 +161,7 @@ def _move(tx: Transaction, before: RunState, run: RunState) -> None:
             run.size_bytes,
             run.last_sequence,
             dump(run),
+            along_bytes,
             run.run_id,
             before.state.value,
             before.epoch,

@@ -144,13 +144,13 @@ def unended(connection: sqlite3.Connection, states: Iterable[State]) -> list[Run
     return [load(RunState, row[0]) for row in rows]
 
 
-def history(connection: sqlite3.Connection, type_: str, newest: int = 50) -> list[Past]:
-    """The newest completed runs of a type."""
+def history(connection: sqlite3.Connection, tenant_id: str, type_: str, newest: int = 50) -> list[Past]:
+    """The newest completed runs of a tenant and type."""
     rows = connection.execute(
         "SELECT size_bytes, ended - started, json_extract(CAST(folded AS TEXT), '$.sample.disk_bytes') FROM runs"
-        " WHERE type = ? AND state = 'COMPLETED'"
+        " WHERE tenant = ? AND type = ? AND state = 'COMPLETED'"
         " ORDER BY ended DESC LIMIT ?",
-        (type_, newest),
+        (tenant_id, type_, newest),
     )
     return [Past(size, took_us / 1e6, disk) for size, took_us, disk in rows]
 

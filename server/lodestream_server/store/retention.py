@@ -11,13 +11,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
+from lodestream_server.runs.events import ALONG_THE_WAY
 from lodestream_server.store.doomed import doom
 from lodestream_server.store.times import to_us
 from lodestream_server.store.writer import Transaction
 
-#: Events told along the way. A run's last event is never one of them, so that positions are not given twice.
-ALONG_THE_WAY: Final = ("progressed", "metrics-changed", "logged", "sampled")
-_KINDS: Final = ", ".join(f"'{kind}'" for kind in ALONG_THE_WAY)
+_KINDS: Final = ", ".join(f"'{kind}'" for kind in sorted(ALONG_THE_WAY))
 #: Nobody who has not ended builds on the run, and nobody is still to be told of it.
 _FREE: Final = (
     " r.run NOT IN (WITH RECURSIVE needed(run) AS"
@@ -26,9 +25,12 @@ _FREE: Final = (
     " SELECT d.needs FROM dependencies d JOIN needed n ON n.run = d.run) SELECT run FROM needed)"
     " AND NOT EXISTS (SELECT 1 FROM retries t JOIN runs w ON w.run = t.run WHERE t.origin = r.run AND w.ended IS NULL)"
     " AND NOT EXISTS (SELECT 1 FROM endpoints p WHERE p.status = 'ACTIVE' AND p.tenant = r.tenant AND (p.run = r.run"
-    " OR (p.kind = 'webhook' AND p.cursor < (SELECT max(position) FROM events v WHERE v.run = r.run))"
-    # A callback of a batch carries the batch where others carry the run; it tells of every operation.
-    " OR (p.kind = 'batch-callback' AND p.run = json_extract(CAST(r.folded AS TEXT), '$.batch_id'))))"
+    " OR (p.kind = 'webhook' AND p.cursor <"
+    " (SELECT v.position FROM events v WHERE v.run = r.run ORDER BY v.sequence DESC LIMIT 1))"
+    # A callback of a batch carries the batch where others carry the run; it tells of every operation. Apart from the
+    # run looked at, or SQLite would read every state for it.
+    " OR (p.kind = 'batch-callback' AND p.run ="
+    " (SELECT json_extract(CAST(b.folded AS TEXT), '$.batch_id') FROM runs b WHERE b.run = r.run))))"
 )
 #: The run itself, and whoever builds on it by whatever way, has not ended.
 _NEEDED: Final = (
@@ -53,26 +55,26 @@ def runs_to_cut(
 ) -> list[str]:
     """Runs that ended in that time and have more than their story, oldest first."""
     query = (
-        "SELECT r.run FROM runs r WHERE r.tenant = ? AND r.ended IS NOT NULL AND r.ended >= ? AND r.ended < ? AND"
-        f" EXISTS (SELECT 1 FROM events e WHERE e.run = r.run AND e.kind IN ({_KINDS})) AND {_FREE}"
-        " ORDER BY r.ended LIMIT ?"
+        "SELECT r.run FROM runs r WHERE r.tenant = ? AND r.ended IS NOT NULL AND r.ended >= ? AND r.ended < ?"
+        f" AND r.along_bytes > 0 AND {_FREE} ORDER BY r.ended LIMIT ?"
     )
     return [row[0] for row in connection.execute(query, (tenant, to_us(since), to_us(before), limit))]
 
 
 def cut(tx: Transaction, run_id: str) -> int:
     """Leaves an ended run its story; how many events went."""
-    where = f"run = ? AND kind IN ({_KINDS}) AND EXISTS (SELECT 1 FROM runs WHERE run = ? AND ended IS NOT NULL)"
-    return tx.connection.execute(f"DELETE FROM events WHERE {where}", (run_id, run_id)).rowcount
+    query = "UPDATE runs SET along_bytes = 0 WHERE run = ? AND ended IS NOT NULL"
+    if not tx.connection.execute(query, (run_id,)).rowcount:
+        return 0
+    return tx.connection.execute(f"DELETE FROM events WHERE run = ? AND kind IN ({_KINDS})", (run_id,)).rowcount
 
 
 def runs_with_events(connection: sqlite3.Connection, tenant: str) -> list[tuple[str, int, int]]:
     """Ended runs that have more than their story and that nobody needs any more, oldest first: id, when it ended in us,
     bytes of what can go."""
     query = (
-        "SELECT r.run, r.ended, sum(length(e.body)) FROM runs r JOIN events e ON e.run = r.run"
-        f" WHERE r.tenant = ? AND r.ended IS NOT NULL AND e.kind IN ({_KINDS}) AND {_FREE}"
-        " GROUP BY r.run ORDER BY r.ended"
+        "SELECT r.run, r.ended, r.along_bytes FROM runs r"
+        f" WHERE r.tenant = ? AND r.ended IS NOT NULL AND r.along_bytes > 0 AND {_FREE} ORDER BY r.ended"
     )
     return connection.execute(query, (tenant,)).fetchall()
 

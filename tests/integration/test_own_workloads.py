@@ -5,11 +5,12 @@ import json
 import os
 import subprocess
 import sys
-from contextlib import asynccontextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 
 import httpx
 import pytest
+import pytest_asyncio
 from lodestream_server.app import running
 from lodestream_server.engine.intake import check
 from lodestream_server.runs.states import RunKind
@@ -40,65 +41,77 @@ FAULTS = {
 }
 
 
-@pytest.fixture
-def site(tmp_path, monkeypatch):
-    """A folder that packages are installed into and found in."""
-    folder = tmp_path / "site"
+@contextmanager
+def importable(folder):
+    """What is installed into the folder is found by this process."""
     folder.mkdir()
-    monkeypatch.syspath_prepend(str(folder))
-    yield folder
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(folder))
+        yield folder
     for name in [name for name in sys.modules if name.startswith(("top_activities", "own_"))]:
         del sys.modules[name]
 
 
-@asynccontextmanager
-async def serving(folder, site):
-    """A server with both doors whose workers find the packages too."""
+@pytest.fixture
+def site(tmp_path):
+    """A folder that packages are installed into and found in."""
+    with importable(tmp_path / "site") as folder:
+        yield folder
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def server(tmp_path_factory):
+    """One with both doors and the example package, whose workers find it too."""
+    folder = tmp_path_factory.mktemp("served")
+    with importable(folder / "site") as site:
+        install_project(EXAMPLE, site)
+        catalogue = offered()
     chosen = ServerSettings(data_dir=folder / "data", grpc="127.0.0.1:0", rest="127.0.0.1:0", seats=1)
     paths = {"PYTHONPATH": os.pathsep.join([str(ROOT), str(site)])}
     engine = replace(chosen.engine(), worker_environment=paths)
-    async with running(chosen, catalogue=offered(), engine_settings=engine) as server:
+    async with running(chosen, catalogue=catalogue, engine_settings=engine) as server:
         yield server
 
 
-def client_of(server):
+@pytest_asyncio.fixture(loop_scope="module")
+async def client(server):
     """Somebody who works in the project."""
-    return Client(server.address, token=server.token, tenant_id=TENANT, project_id=PROJECT)
+    async with Client(server.address, token=server.token, tenant_id=TENANT, project_id=PROJECT) as client:
+        yield client
 
 
-async def test_the_example_package_runs_on_both_doors(tmp_path, site):
+@pytest.mark.asyncio(loop_scope="module")
+async def test_the_example_package_runs_on_both_doors(server, client, tmp_path):
     """Found through its entry point; as a job over gRPC and as an operation over REST; shown, listed, with its log,
     warning, results and artifact."""
-    install_project(EXAMPLE, site)
     path = tmp_path / "log.csv"
     path.write_bytes(LOG)
-    async with serving(tmp_path, site) as server, client_of(server) as client:
-        uploaded = await client.upload_dataset(path)
-        given = {"activityColumn": "activity", "top": 1}
-        mine = await client.submit_job("By gRPC", type="TopActivities", dataset=uploaded, parameters=given)
-        await mine.wait()
-        shown, results = await mine.get(), await mine.results()
-        assert shown.custom_type == "TopActivities"
-        assert results.success, results.error
-        assert results.results.primary_output.type == "TopActivities"
-        assert [one.job_id async for one in client.jobs(type="TopActivities")] == [mine.id]
-        assert [one.job_id async for one in client.jobs(type="ProcessMining")] == []
+    uploaded = await client.upload_dataset(path)
+    given = {"activityColumn": "activity", "top": 1}
+    mine = await client.submit_job("By gRPC", type="TopActivities", dataset=uploaded, parameters=given)
+    await mine.wait()
+    shown, results = await mine.get(), await mine.results()
+    assert shown.custom_type == "TopActivities"
+    assert results.success, results.error
+    assert results.results.primary_output.type == "TopActivities"
+    assert [one.job_id async for one in client.jobs(type="TopActivities")] == [mine.id]
+    assert [one.job_id async for one in client.jobs(type="ProcessMining")] == []
 
-        base = f"{server.rest}/api/{TENANT}/{PROJECT}"
-        async with httpx.AsyncClient(headers={"Authorization": f"Bearer {server.token}"}) as http:
-            common = {"customType": "TopActivities", "parameters": {"datasetId": uploaded.dataset_id, **given}}
-            body_of_a_job = {"jobType": "Custom", "jobName": "Later", **common}
-            body = {"operationType": "Custom", "operationName": "By REST", **common}
-            started = (await http.post(f"{base}/async/operation", json=body)).json()
-            assert (started["operationType"], started["customType"]) == ("Custom", "TopActivities")
-            await client.operation(started["operationId"]).wait()
-            at = f"{base}/async/operation/{started['operationId']}"
-            told = (await http.get(f"{at}/results", params={"format": "detailed"})).json()
-            later = body_of_a_job | {"scheduling": {"executeImmediately": False, "scheduledTime": "2099-01-01"}}
-            waiting = (await http.post(f"{base}/execution/job", json=later)).json()["jobId"]
-            await http.delete(f"{base}/execution/job/{waiting}")
-            again = (await http.post(f"{base}/execution/job/{waiting}/retry", json={})).json()
-            logs = (await http.get(f"{base}/execution/job/{mine.id}/logs")).text
+    base = f"{server.rest}/api/{TENANT}/{PROJECT}"
+    async with httpx.AsyncClient(headers={"Authorization": f"Bearer {server.token}"}) as http:
+        common = {"customType": "TopActivities", "parameters": {"datasetId": uploaded.dataset_id, **given}}
+        body_of_a_job = {"jobType": "Custom", "jobName": "Later", **common}
+        body = {"operationType": "Custom", "operationName": "By REST", **common}
+        started = (await http.post(f"{base}/async/operation", json=body)).json()
+        assert (started["operationType"], started["customType"]) == ("Custom", "TopActivities")
+        await client.operation(started["operationId"]).wait()
+        at = f"{base}/async/operation/{started['operationId']}"
+        told = (await http.get(f"{at}/results", params={"format": "detailed"})).json()
+        later = body_of_a_job | {"scheduling": {"executeImmediately": False, "scheduledTime": "2099-01-01"}}
+        waiting = (await http.post(f"{base}/execution/job", json=later)).json()["jobId"]
+        await http.delete(f"{base}/execution/job/{waiting}")
+        again = (await http.post(f"{base}/execution/job/{waiting}/retry", json={})).json()
+        logs = (await http.get(f"{base}/execution/job/{mine.id}/logs")).text
     assert told["phaseResults"][1]["results"] == {"top": [{"activity": "B", "rows": 2}]}
     assert [one["name"] for one in told["artifacts"]] == ["Top activities"]
     assert (told["operationType"], told["customType"]) == ("Custom", "TopActivities")
@@ -106,22 +119,21 @@ async def test_the_example_package_runs_on_both_doors(tmp_path, site):
     assert "1 rows have no activity" in logs
 
 
-async def test_parameters_are_checked_against_the_schema_on_both_doors(tmp_path, site):
+@pytest.mark.asyncio(loop_scope="module")
+async def test_parameters_are_checked_against_the_schema_on_both_doors(server, client):
     """Every fault at once, each with its field."""
-    install_project(EXAMPLE, site)
     bad = {"datasetId": "d", "top": 0, "tip": 1}
-    async with serving(tmp_path, site) as server, client_of(server) as client:
-        with pytest.raises(InvalidField) as raised:
-            await client.submit_job("Bad", type="TopActivities", parameters=bad)
-        async with httpx.AsyncClient(headers={"Authorization": f"Bearer {server.token}"}) as http:
-            body = {"jobType": "Custom", "customType": "TopActivities", "jobName": "Bad", "parameters": bad}
-            answer = await http.post(f"{server.rest}/api/{TENANT}/{PROJECT}/execution/job", json=body)
-            del body["customType"]
-            unnamed = await http.post(f"{server.rest}/api/{TENANT}/{PROJECT}/execution/job", json=body)
-            body |= {"jobType": "ProcessMining", "customType": "TopActivities"}
-            contrary = await http.post(f"{server.rest}/api/{TENANT}/{PROJECT}/execution/job", json=body)
-        with pytest.raises(InvalidField, match="TopActivities"):
-            await client.submit_job("Unknown", type="BottomActivities")
+    with pytest.raises(InvalidField) as raised:
+        await client.submit_job("Bad", type="TopActivities", parameters=bad)
+    async with httpx.AsyncClient(headers={"Authorization": f"Bearer {server.token}"}) as http:
+        body = {"jobType": "Custom", "customType": "TopActivities", "jobName": "Bad", "parameters": bad}
+        answer = await http.post(f"{server.rest}/api/{TENANT}/{PROJECT}/execution/job", json=body)
+        del body["customType"]
+        unnamed = await http.post(f"{server.rest}/api/{TENANT}/{PROJECT}/execution/job", json=body)
+        body |= {"jobType": "ProcessMining", "customType": "TopActivities"}
+        contrary = await http.post(f"{server.rest}/api/{TENANT}/{PROJECT}/execution/job", json=body)
+    with pytest.raises(InvalidField, match="TopActivities"):
+        await client.submit_job("Unknown", type="BottomActivities")
     assert {one.field: one.description for one in raised.value.violations} == {
         "parameters.activityColumn": "is required",
         "parameters.top": "0 is less than the minimum of 1",
@@ -177,9 +189,9 @@ def test_what_every_run_may_ask_for_needs_no_place_in_a_schema(site):
         check(job("Strict", other="1"), spec)
 
 
-async def test_notebook_jobs_are_off_until_a_setting_turns_them_on(tmp_path, site):
+@pytest.mark.asyncio(loop_scope="module")
+async def test_notebook_jobs_are_off_until_a_setting_turns_them_on(client):
     """The refusal names the setting."""
-    async with serving(tmp_path, site) as server, client_of(server) as client:
-        with pytest.raises(NotBuilt, match="LODESTREAM_NOTEBOOKS=true"):
-            await client.submit_job("A notebook", type="Notebook", parameters={"notebookId": "n"})
+    with pytest.raises(NotBuilt, match="LODESTREAM_NOTEBOOKS=true"):
+        await client.submit_job("A notebook", type="Notebook", parameters={"notebookId": "n"})
     assert offered(notebooks=True).find(RunKind.JOB, "Notebook").phases

@@ -68,7 +68,7 @@ def as_junit(items: list[tuple[str, str, int]]) -> str:
 
 def _case(group: str, name: str, count: int) -> str:
     skipped = "" if count else '<skipped message="not exercised"/>'
-    return f"  <testcase classname="coverage.{escape(group)}" name="{escape(name)}">{skipped}</testcase>"
+    return f'  <testcase classname="coverage.{escape(group)}" name="{escape(name)}">{skipped}</testcase>'
 
 
 def _everything() -> Iterator[tuple[str, str]]:

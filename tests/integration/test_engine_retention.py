@@ -20,7 +20,8 @@ from lodestream_server.store.schema import prepare
 from lodestream_server.store.store import DATABASE
 
 from lodestream.errors import DatasetNotFound
-from lodestream.v1 import common_pb2, job_pb2
+from lodestream.v1 import batch_pb2, common_pb2, job_pb2
+from lodestream.v1.batch_pb2_grpc import BatchServiceStub
 from lodestream.v1.job_pb2_grpc import JobServiceStub
 from tests.contract.workloads import CATALOGUE as WORKLOADS
 from tests.integration.clocks import ManualClock
@@ -236,6 +237,43 @@ async def test_a_watcher_from_before_the_cut_is_told_so(tmp_path):
             assert frames[1].snapshot.job_id == job_id
         last = await watched(resume_token=told[-1].resume_token)
         assert [frame.WhichOneof("frame") for frame in last] == ["done"]
+
+
+async def test_a_watcher_of_a_batch_from_before_the_cut_is_told_so(tmp_path):
+    """While other operations go on, and when all have ended; whoever comes anew sees how it stands and what follows."""
+    async with running_server(tmp_path / "data", catalogue=WORKLOADS, keep_events_days=0) as server:
+        place = {"tenant_id": SCOPE.tenant_id, "project_id": SCOPE.project_id}
+        stub, names = BatchServiceStub(server.channel), batch_pb2.SubmitBatchRequest(**place, batch_name="x")
+        for key, type_ in (("short", "PROCESS_MINING_ANALYSIS"), ("long", "DATA_ENRICHMENT")):
+            step = names.operations.add(operation_key=key, operation_name=key)
+            step.operation_type = common_pb2.OperationType.Value(f"OPERATION_TYPE_{type_}")
+        names.operations[1].parameters.update({"gate": str(tmp_path / "gate")})
+        batch = await stub.SubmitBatch(names, metadata=server.metadata)
+        get = batch_pb2.GetBatchRequest(**place, batch_id=batch.batch_id)
+
+        def watch(**fields):
+            return stub.WatchBatch(batch_pb2.WatchBatchRequest(request=get, **fields), metadata=server.metadata)
+
+        early = aiter(watch())
+        first = await anext(early)
+        await server.engine.ended(SCOPE, batch.operations[0].operation_id)
+        assert (await server.engine.retention.sweep()).events
+        anew, resumed, replayed = (
+            aiter(watch()),
+            aiter(watch(resume_token=first.resume_token)),
+            aiter(watch(replay=True)),
+        )
+        for stream in (resumed, replayed):
+            assert (await anext(stream)).reset.reason == "EXPIRED"
+        shown = [await anext(stream) for stream in (anew, resumed, replayed)]
+        assert {frame.snapshot.completed_operations for frame in shown} == {1}
+        (tmp_path / "gate").touch()
+        for stream in (early, anew, resumed, replayed):
+            frames = [frame async for frame in stream]
+            assert frames[-1].done.state == common_pb2.RUN_STATE_COMPLETED
+            numbers = [event.sequence for frame in frames for event in frame.events.events]
+            assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+        assert [frame.WhichOneof("frame") async for frame in watch(resume_token=frames[-1].resume_token)] == ["done"]
 
 
 async def test_positions_go_on_after_a_cut_and_a_restart(tmp_path):

@@ -5,6 +5,7 @@ whole store, of the last event told; events of the batch are numbered from 1 by 
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 from google.protobuf.message import Message
@@ -72,12 +73,16 @@ class BatchWatcher:
         cursor = stream.read(resume_token) if resume_token else 0
         if isinstance(cursor, int) and cursor > newest:
             cursor = "BEYOND_LOG"
+        teller = Teller(await self._engine.groups.get(scope, batch_id))
+        past = await self._past(scope, teller.batch, newest)
+        if not _whole(past):
+            past = teller.take_up()
+            if replay or (isinstance(cursor, int) and cursor and not teller.ended_by(cursor)):
+                cursor = "EXPIRED"
         if isinstance(cursor, str):
             reset = common_pb2.Reset(reason=cursor, message=FAULTS[cursor])
             yield _pb.WatchBatchResponse(resume_token=stream.token(0), reset=reset)
-            cursor = 0
-        teller = Teller(await self._engine.groups.get(scope, batch_id))
-        past = await self._past(scope, teller.batch, newest)
+            cursor, replay = 0, replay and cursor != "EXPIRED"
         if cursor == 0 and not replay:
             cursor = newest
             teller.tell(past)
@@ -110,6 +115,16 @@ class BatchWatcher:
         return sorted(every, key=lambda event: event.position)
 
 
+def _whole(past: Sequence[Event]) -> bool:
+    """Whether nothing is missing between the events of each run: what a run told along the way may be too old."""
+    seen: Counter[str] = Counter()
+    for event in past:
+        seen[event.run_id] += 1
+        if event.sequence != seen[event.run_id]:
+            return False
+    return True
+
+
 class Teller:
     """Folds the runs of a batch along and numbers what is told of them."""
 
@@ -125,16 +140,30 @@ class Teller:
         heard = tuple(self._runs[run_id] for run_id in self.keys if run_id in self._runs)
         return BatchState(self.batch.batch, heard)
 
+    def ended_by(self, position: int) -> bool:
+        """Whether the last operation had ended by then."""
+        return self.is_over() and all(run.last_position <= position for run in self._runs.values())
+
     def is_over(self) -> bool:
         """Whether the last operation has ended."""
         return len(self._runs) == len(self.keys) and self.batch_state.has_ended
+
+    def take_up(self) -> list[Event]:
+        """Goes on from the runs as they are, where their events are no longer all there: nothing is left to be told of
+        the past, and what follows has higher numbers than anything in it."""
+        self._runs = {run.run_id: run for run in self.batch.runs}
+        self._number = sum(run.last_sequence for run in self.batch.runs)
+        return []
 
     def tell(self, events: Sequence[Event]) -> list[_pb.BatchEvent]:
         """What these events say, in their order; each event of the runs is to be given once."""
         return [told for event in events if (told := self._told(event)) is not None]
 
     def _told(self, event: Event) -> _pb.BatchEvent | None:
-        run = self._runs[event.run_id] = apply(self._runs.get(event.run_id), event)
+        before = self._runs.get(event.run_id)
+        if before is not None and event.sequence <= before.last_sequence:
+            return None
+        run = self._runs[event.run_id] = apply(before, event)
         if event.kind not in _TOLD:
             return None
         self._number += 1

@@ -23,7 +23,7 @@ FAULTS: Final[dict[Fault, str]] = {
     "OTHER_STORE": "The resume token comes from another server's store.",
     "OTHER_REQUEST": "The resume token belongs to another request: another run, project, filter or method.",
     "BEYOND_LOG": "The resume token lies beyond the newest event.",
-    "EXPIRED": "Some of the events that follow were too old to keep; here is how it ended.",
+    "EXPIRED": "Some of the events that follow were too old to keep; here is how it stands.",
 }
 
 

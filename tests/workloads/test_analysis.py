@@ -8,7 +8,17 @@ import pytest
 from lodestream_server.workloads.phase import BadInput, Cancelled
 
 from lodestream.samples.loan_applications import BOTTLENECK, write_log
-from tests.workloads.analysis_world import PHASES, Analysed, analysed, duties, phase, slower_after
+from tests.workloads.analysis_world import PHASES, analysed, duties, phase, slower_after
+
+SLOWDOWN = {
+    "analysisType": "comparison",
+    "timeWindow": {"startDate": "2024-02-10"},
+    "compareWith": {"name": "January", "timeWindow": {"endDate": "2024-01-31"}},
+}
+TWO_PERIODS = {
+    "timeWindow": {"startDate": "2024-02-10", "endDate": "2024-02-11"},
+    "compareWith": {"timeWindow": {"startDate": "2024-01-02", "endDate": "2024-01-03"}},
+}
 
 
 @pytest.fixture(scope="module")
@@ -22,6 +32,24 @@ def loans(tmp_path_factory):
 def whole(loans, tmp_path_factory):
     """Everything that can be said about it."""
     return analysed(tmp_path_factory.mktemp("whole"), loans[0])
+
+
+@pytest.fixture(scope="module")
+def slower(tmp_path_factory):
+    """A log whose cases take longer from day 40 of 60 on."""
+    return slower_after(tmp_path_factory.mktemp("slower") / "log.csv")
+
+
+@pytest.fixture(scope="module")
+def slowdown(slower, tmp_path_factory):
+    """Its later period against the earlier one."""
+    return analysed(tmp_path_factory.mktemp("slowdown"), slower, **SLOWDOWN)
+
+
+@pytest.fixture(scope="module")
+def two_periods(slower, tmp_path_factory):
+    """Everything that can be said about two of its days, compared with two others."""
+    return analysed(tmp_path_factory.mktemp("periods"), slower, **TWO_PERIODS)
 
 
 def test_the_injected_bottleneck_is_the_first_recommendation(whole):
@@ -74,13 +102,9 @@ def test_metrics_choose_what_is_given(loans, tmp_path):
     assert not {"cycleTime", "resourceUtilization"} & found.keys()
 
 
-def test_a_comparison_finds_the_injected_slowdown(tmp_path):
+def test_a_comparison_finds_the_injected_slowdown(slowdown):
     """The later period against the earlier one: cases take longer, and the change is before Check."""
-    log = slower_after(tmp_path / "log.csv")
-    earlier = {"name": "January", "timeWindow": {"endDate": "2024-01-31"}}
-    window = {"startDate": "2024-02-10"}
-    here = analysed(tmp_path, log, analysisType="comparison", timeWindow=window, compareWith=earlier)
-    found = here.results["comparison"]
+    found = slowdown.results["comparison"]
     assert (found["reference"]["name"], found["reference"]["cases"]) == ("January", 31 * 24)
     assert found["cycleTimeTest"]["verdict"] == "longer"
     first, second = found["activities"][:2]
@@ -88,9 +112,9 @@ def test_a_comparison_finds_the_injected_slowdown(tmp_path):
     assert first["changeSecondsPerCase"] == pytest.approx(8 * 3600, rel=0.01)
     assert (first["pValue"], first["probabilitySubjectLonger"]) == (pytest.approx(0, abs=1e-9), 1.0)
     assert second["changeSecondsPerCase"] == 0
-    assert "'Check'" in here.advice[0]["recommendation"]
-    assert here.advice[0]["priority"] == "High"
-    assert "Every step is taken equally often in both" in here.page
+    assert "'Check'" in slowdown.advice[0]["recommendation"]
+    assert slowdown.advice[0]["priority"] == "High"
+    assert "Every step is taken equally often in both" in slowdown.page
 
 
 def test_two_periods_without_a_slowdown_do_not_differ(tmp_path):
@@ -103,12 +127,12 @@ def test_two_periods_without_a_slowdown_do_not_differ(tmp_path):
     assert not [item for item in here.advice if item["category"] == "Change"]
 
 
-def test_two_filters_and_two_datasets_can_be_compared(tmp_path):
+def test_two_filters_and_two_datasets_can_be_compared(slower, tmp_path):
     """Names say which is which."""
-    log, other = slower_after(tmp_path / "log.csv"), slower_after(tmp_path / "other.csv", since=0)
+    other = slower_after(tmp_path / "other.csv", since=0)
     by = [{"column": "region", "value": "North"}]
     wish = {"filters": [{"column": "region", "value": "South"}]}
-    found = analysed(tmp_path / "1", log, last="Analysis", analysisType="comparison", filters=by, compareWith=wish)
+    found = analysed(tmp_path / "1", slower, last="Analysis", analysisType="comparison", filters=by, compareWith=wish)
     compared = found.results["comparison"]
     assert [compared[side]["name"] for side in ("subject", "reference")] == [
         "Region equals North",
@@ -116,31 +140,37 @@ def test_two_filters_and_two_datasets_can_be_compared(tmp_path):
     ]
     assert compared["cycleTimeTest"]["verdict"] == "no significant difference"
     there = analysed(
-        tmp_path / "2", log, other, last="Analysis", analysisType="comparison", compareWith={"datasetId": "other.csv"}
+        tmp_path / "2",
+        slower,
+        other,
+        last="Analysis",
+        analysisType="comparison",
+        compareWith={"datasetId": "other.csv"},
     )
     assert there.results["comparison"]["reference"]["name"] == "other.csv"
     assert there.results["comparison"]["cycleTimeTest"]["verdict"] == "shorter"
 
 
-def test_filters_and_the_time_window_choose_what_is_looked_at(tmp_path):
+def test_filters_and_the_time_window_choose_what_is_looked_at(slower, tmp_path):
     """Half of the cases are of the north; what is left out is counted."""
-    log = slower_after(tmp_path / "log.csv")
-    here = analysed(tmp_path, log, analysisType="performance", filters=[{"column": "region", "value": "North"}])
+    here = analysed(tmp_path, slower, analysisType="performance", filters=[{"column": "region", "value": "North"}])
     (side,) = here.results["selections"]
     assert (side["cases"], side["casesLeftOut"], side["name"]) == (720, 720, "Region equals North")
     assert here.results["cases"] == 720
     assert "Region equals North" in here.page
 
 
-def test_a_comprehensive_analysis_may_compare_periods_too(tmp_path):
+def test_a_comprehensive_analysis_may_compare_periods_too(two_periods):
     """Each period chooses whole cases by their begin, so the run's own does not cut the other."""
-    log = slower_after(tmp_path / "log.csv")
-    wish = {"timeWindow": {"startDate": "2024-01-02", "endDate": "2024-01-03"}}
-    window = {"startDate": "2024-02-10", "endDate": "2024-02-11"}
-    results = analysed(tmp_path, log, last="Analysis", timeWindow=window, compareWith=wish).results
+    results = two_periods.results
     assert [side["cases"] for side in results["selections"]] == [48, 48]
     assert results["comparison"]["activities"][0]["activity"] == "Check"
-    alone = analysed(tmp_path / "alone", log, last="Data Loading", timeWindow=window)
+
+
+def test_without_a_comparison_what_the_window_leaves_out_is_not_even_loaded(slower, tmp_path):
+    """Nobody needs it."""
+    window = TWO_PERIODS["timeWindow"]
+    alone = analysed(tmp_path, slower, last="Data Loading", timeWindow=window)
     assert alone.finished["Data Loading"].results["outsideTimeWindow"] > 0
 
 
@@ -195,24 +225,19 @@ def test_a_log_without_resources_says_so(tmp_path):
     assert "resources" not in analysed(tmp_path / "2", log).results["analyses"]
 
 
-def test_an_analysis_stops_wherever_it_is_asked_to(tmp_path):
+def test_an_analysis_stops_wherever_it_is_asked_to(slower, two_periods, tmp_path):
     """In every phase, at the first cancel point and at one in the middle."""
-    log = slower_after(tmp_path / "log.csv", days=4, since=2)
-    wish = {"filters": [{"column": "region", "value": "North"}]}
-    here = analysed(tmp_path / "whole", log, compareWith=wish)
     for name, function in PHASES.items():
-        for stop in (0, here.phases[name].checks // 2):
-            again = phase(tmp_path / f"{stop}", log, name, Analysed(tmp_path, here.finished), compareWith=wish)
+        for stop in (0, two_periods.phases[name].checks // 2):
+            again = phase(tmp_path / f"{stop}", slower, name, two_periods, **TWO_PERIODS)
             again.cancel_after = stop
             with pytest.raises(Cancelled):
                 again.run(function)
 
 
-def test_a_phase_that_is_done_again_leaves_the_same_bytes(tmp_path):
+def test_a_phase_that_is_done_again_leaves_the_same_bytes(slower, slowdown, tmp_path):
     """So a resumed run equals a fresh one."""
-    log = slower_after(tmp_path / "log.csv", days=6, since=3)
-    runs = [analysed(tmp_path / f"{n}", log, analysisType="comparison") for n in range(2)]
-    found = []
+    found, runs = [], [slowdown, analysed(tmp_path, slower, **SLOWDOWN)]
     for run in runs:
         files = sorted(path for done in run.phases.values() for path in done.out.rglob("*") if path.is_file())
         found.append({str(path.relative_to(run.folder)): path.read_bytes() for path in files})

@@ -6,24 +6,28 @@ A model is always found: where an algorithm has no usable answer, another one gi
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lodestream_server.workloads.phase import Json
+from lodestream_server.workloads.process_models.alpha import NoModel, alpha_net
 from lodestream_server.workloads.process_models.behaviour import Behaviour
 from lodestream_server.workloads.process_models.dfg_net import dfg_net
+from lodestream_server.workloads.process_models.heuristics import heuristics_net
 from lodestream_server.workloads.process_models.net import PetriNet
 
-DFG = "dfg"
+HEURISTICS, ALPHA, DFG = "heuristics", "alpha_miner_enhanced", "dfg"
 #: The words that runs may ask for; mining declares the same ones.
-ALGORITHMS = ("heuristics", "alpha_miner_enhanced", DFG)
-DEFAULT = "heuristics"
+ALGORITHMS = (HEURISTICS, ALPHA, DFG)
+#: Always gives a readable net, and one that replays what is frequent.
+DEFAULT = HEURISTICS
 
 
 @dataclass(frozen=True, slots=True)
 class Discovered:
     """The net, the algorithm that was asked for and the one that answered; `fallback` says why they differ. `left_out`
-    are activities without a transition: too rare, or without a way from start to end.
+    are activities without a transition: too rare, or without a way from start to end. Of heuristics: `dependency` is
+    the threshold that was taken, `replayed` the share of cases whose traces the net is made of and surely replays.
     """
 
     net: PetriNet
@@ -31,6 +35,8 @@ class Discovered:
     algorithm: str
     fallback: str | None = None
     left_out: tuple[str, ...] = ()
+    dependency: float | None = None
+    replayed: float | None = None
 
     def as_json(self) -> Json:
         """What results say of it."""
@@ -43,6 +49,8 @@ class Discovered:
             "silentTransitions": silent,
             "arcs": len(self.net.arcs),
         }
+        if self.dependency is not None and self.replayed is not None:
+            said |= {"dependencyThreshold": self.dependency, "replayedShare": round(self.replayed, 6)}
         if self.fallback:
             said["fallbackReason"] = self.fallback
         if self.left_out:
@@ -61,4 +69,22 @@ def discovered(
     once a second and may raise.
     """
     check()
-    return Discovered(dfg_net(behaviour, title), algorithm, DFG)
+    if algorithm == DFG:
+        return Discovered(dfg_net(behaviour, title), algorithm, DFG)
+    if algorithm == ALPHA:
+        try:
+            net = alpha_net(behaviour, scratch, check, title)
+        except NoModel as reason:
+            found = _heuristics(behaviour, algorithm, check, title)
+            because = f"{reason}; a heuristics net answers instead"
+            return replace(found, fallback="; ".join(filter(None, (because, found.fallback))))
+        return Discovered(net, algorithm, ALPHA)
+    return _heuristics(behaviour, algorithm, check, title)
+
+
+def _heuristics(behaviour: Behaviour, requested: str, check: Callable[[], None], title: str) -> Discovered:
+    mined = heuristics_net(behaviour, check, title)
+    if not mined.net.transitions:
+        reason = "No activity lies on a way of strong dependencies from a start to an end"
+        return Discovered(dfg_net(behaviour, title), requested, DFG, reason)
+    return Discovered(mined.net, requested, HEURISTICS, None, mined.left_out, mined.dependency, mined.replayed)

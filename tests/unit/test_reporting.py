@@ -27,6 +27,12 @@ NAMES = {"report.pdf", "report.pptx", "report.html", "report-tables.zip", "repor
 ODD = ["<script>alert(1)</script>", "#set page(fill: red) $x$ *b*", "x" * 3_000, "ctrl\x00\x0b\x1b", "=1+1", "ğüşıöçİ"]
 
 
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A mining run that nobody changes."""
+    return mined(tmp_path_factory.mktemp("mined"))
+
+
 def slide_texts(content):
     """The text of every shape of every slide, tables included."""
     found = []
@@ -68,9 +74,9 @@ def blocks(document, kind):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_format_tells_the_figures_of_the_source(tmp_path, language):
+def test_every_format_tells_the_figures_of_the_source(run, tmp_path, language):
     """As their readers write them; raw in JSON, CSV and Excel."""
-    run, speech = mined(tmp_path), speech_of(language)
+    speech = speech_of(language)
     finished, phase = reported(tmp_path, [run], reportType="detailed", exportFormats=ALL, language=language)
     made = files(phase)
     performance = next(p.results for p in run.phases if p.name == "Performance Analysis")
@@ -98,14 +104,14 @@ def test_every_format_tells_the_figures_of_the_source(tmp_path, language):
     assert pdf_pages(made["report.pdf"]) >= 4
 
 
-def test_the_documented_request_makes_pdf_and_slides(tmp_path):
+def test_the_documented_request_makes_pdf_and_slides(run, tmp_path):
     """The batch's third step, word for word."""
     parameters = {
         "reportType": "executive_summary",
         "includeVisualizations": True,
         "exportFormats": ["PDF", "PowerPoint"],
     }
-    finished, phase = reported(tmp_path, [mined(tmp_path)], **parameters)
+    finished, phase = reported(tmp_path, [run], **parameters)
     deck = Presentation(io.BytesIO(files(phase)["report.pptx"]))
 
     assert set(files(phase)) == {"report.pdf", "report.pptx"}
@@ -118,9 +124,8 @@ def test_the_documented_request_makes_pdf_and_slides(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["executive_summary", "detailed"])
-def test_the_same_report_has_the_same_bytes(tmp_path, kind):
+def test_the_same_report_has_the_same_bytes(run, tmp_path, kind):
     """Whenever it is made: dates in the files are those of the source."""
-    run = mined(tmp_path)
     wishes = {"reportType": kind, "exportFormats": ALL}
     one, other = (files(reported(tmp_path, [run], **wishes)[1]) for _ in range(2))
 
@@ -129,10 +134,10 @@ def test_the_same_report_has_the_same_bytes(tmp_path, kind):
     assert Presentation(io.BytesIO(one["report.pptx"])).core_properties.created == ENDED.replace(tzinfo=None)
 
 
-def test_without_visualizations_there_is_no_picture(tmp_path):
+def test_without_visualizations_there_is_no_picture(run, tmp_path):
     """Words and tables remain."""
     wishes = {"includeVisualizations": False, "exportFormats": ["HTML", "PowerPoint"]}
-    _, phase = reported(tmp_path, [mined(tmp_path)], **wishes)
+    _, phase = reported(tmp_path, [run], **wishes)
     made = files(phase)
     shapes = [s for slide in Presentation(io.BytesIO(made["report.pptx"])).slides for s in slide.shapes]
 
@@ -196,9 +201,9 @@ def test_texts_on_slides_fit_their_boxes(tmp_path):
             assert shape.top + shape.height <= deck.slide_height
 
 
-def test_a_page_needs_nothing_from_elsewhere(tmp_path):
+def test_a_page_needs_nothing_from_elsewhere(run, tmp_path):
     """No address outside the page, and a policy that forbids requests."""
-    made = files(reported(tmp_path, [mined(tmp_path)], exportFormats=["HTML"])[1])["report.html"].decode()
+    made = files(reported(tmp_path, [run], exportFormats=["HTML"])[1])["report.html"].decode()
     page = Page(made)
 
     addresses = [a[name] for _, a in page.tags for name in ("src", "href", "xlink:href") if a.get(name)]
@@ -208,9 +213,8 @@ def test_a_page_needs_nothing_from_elsewhere(tmp_path):
     assert len(ids) == len(set(ids))
 
 
-def test_a_report_on_nothing_says_what_to_give(tmp_path):
+def test_a_report_on_nothing_says_what_to_give(run, tmp_path):
     """So does a comparison with one run, and a format that does not exist."""
-    run = mined(tmp_path)
     for sources, parameters, fault in (
         ([], {}, "sourceRunId"),
         ([run], {"reportType": "comparison"}, "baselineRunId"),
@@ -221,9 +225,9 @@ def test_a_report_on_nothing_says_what_to_give(tmp_path):
             phase.run(collect)
 
 
-def test_an_unknown_format_among_known_ones_is_a_warning(tmp_path):
+def test_an_unknown_format_among_known_ones_is_a_warning(run, tmp_path):
     """The others are made."""
-    phase = Rehearsal(tmp_path / "x", parameters={"exportFormats": ["pdf", "Parchment"]}, sources=[mined(tmp_path)])
+    phase = Rehearsal(tmp_path / "x", parameters={"exportFormats": ["pdf", "Parchment"]}, sources=[run])
     phase.run(collect)
 
     assert [line.text for line in phase.warnings] == ["Export format Parchment is not available"]
@@ -252,7 +256,7 @@ def test_files_that_are_no_longer_kept_cost_the_map_alone(tmp_path):
     assert "Approve" in files(phase)["report.html"].decode()
 
 
-def test_drawings_do_not_ask_for_formats(tmp_path):
+def test_drawings_do_not_ask_for_formats(run, tmp_path):
     """So a retry in another format draws nothing again."""
 
     read = set()
@@ -262,16 +266,14 @@ def test_drawings_do_not_ask_for_formats(tmp_path):
             read.add(key)
             return super().get(key, default)
 
-    run = mined(tmp_path)
     collected = Rehearsal(tmp_path / "c", name="Data Collection", sources=[run]).run(collect)
     earlier = {"Data Collection": collected}
     Rehearsal(tmp_path / "d", name="Visualization", sources=[run], parameters=Noted(), earlier=earlier).run(draw)
     assert read == {"reportType", "language", "includeVisualizations", "outputOptions", "baselineRunId"}
 
 
-def test_a_report_stops_when_asked(tmp_path):
+def test_a_report_stops_when_asked(run, tmp_path):
     """Between sources, drawings and files."""
-    run = mined(tmp_path)
     for after in (0, 1):
         phase = Rehearsal(tmp_path / f"{after}", name="Data Collection", sources=[run], cancel_after=after)
         with pytest.raises(Cancelled):

@@ -136,6 +136,9 @@ async def test_a_queue_of_many_is_shown_explained_and_steered():
     queue = await world.call("GetQueue")
     assert (queue.summary.total_queued_jobs, queue.queued_jobs[0].queue_position) == (240, 1)
     last = queue.queued_jobs[-1].job_id
+    glance = await world.call("TrackJobs", job_ids=[last])
+    assert [(job.job_id, job.queue_position) for job in glance.jobs] == [(last, 240)]
+    assert len((await world.call("TrackJobs")).jobs) == 100
     explained = await world.call("ExplainJob", job_id=last)
     assert explained.explanation == "The job is number 240 in the queue."
     first = await world.call("ReprioritizeJob", job_id=last, priority=4)

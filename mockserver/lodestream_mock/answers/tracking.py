@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from lodestream.v1 import tracking_pb2 as tracking
 from lodestream.v1.tracking_pb2 import TimelineGranularity
 from lodestream_mock.answers import filters
@@ -13,6 +15,10 @@ from lodestream_mock.play.as_metrics import as_dependencies, as_metrics
 from lodestream_mock.play.as_timeline import as_timeline
 from lodestream_mock.play.as_tracking import as_logs, as_progress, as_tracked
 from lodestream_mock.play.played import Played
+from lodestream_mock.play.run import Run
+
+#: Jobs at a glance at most.
+_MOST = 100
 
 
 @answers("GetJobLogs")
@@ -66,29 +72,31 @@ def get_job_metrics(call: Call, request: tracking.GetJobMetricsRequest) -> track
 
 @answers("TrackJobs")
 def track_jobs(call: Call, request: tracking.TrackJobsRequest) -> tracking.TrackJobsResponse:
-    """The documented glance, or every job of the session; known ids that it does not show are added on request."""
+    """The documented glance, or the jobs of the session; known ids that it does not show are added on request."""
     session = call.session
+    places = session.places()
     if session.pinned:
         out = payload(call, "track-jobs.response", tracking.TrackJobsResponse)
         shown = {entry.job_id for entry in out.jobs}
         extra = [job_id for job_id in request.job_ids if job_id not in shown and job_id in session.runs]
         if extra:
             call.derived("track-jobs.response")
-        out.jobs.extend(_glance(call, job_id) for job_id in extra)
+        out.jobs.extend(_glance(call, session.runs[job_id], places) for job_id in extra)
     else:
         out = tracking.TrackJobsResponse(tracking_time=typed.instant(session.epoch_ms))
-        out.jobs.extend(_glance(call, run.run_id) for run in session.of_kind("job")[:100])
+        asked = frozenset(request.job_ids)
+        jobs = [run for run in session.of_kind("job") if not asked or run.run_id in asked]
+        out.jobs.extend(_glance(call, run, places) for run in jobs[:_MOST])
         filters.count_tracked(out)
     filters.tracked(request, out)
     return out
 
 
-def _glance(call: Call, run_id: str) -> tracking.TrackJobsResponse.TrackedJob:
+def _glance(call: Call, run: Run, places: Mapping[str, int]) -> tracking.TrackJobsResponse.TrackedJob:
     session = call.session
-    run = session.runs[run_id]
     out = as_tracked(session.played(run, call.language), session.age(run))
-    if position := session.position(run):
-        out.queue_position = position
+    if run.run_id in places:
+        out.queue_position = places[run.run_id]
     return out
 
 

@@ -180,10 +180,13 @@ class Session:
         now = moment(self.played(run), self.age(run))
         return now.started is None and now.ended is None and self.scenario.stories[run.story].kind == "job"
 
+    def places(self) -> dict[str, int]:
+        """The place of every waiting job in the queue by its id, 1 is next."""
+        return {run.run_id: place for place, run in enumerate(self.waiting(), 1)}
+
     def position(self, run: Run) -> int:
         """The place in the queue, 1 is next; 0 when it does not wait."""
-        ids = [waiting.run_id for waiting in self.waiting()]
-        return ids.index(run.run_id) + 1 if run.run_id in ids else 0
+        return self.places().get(run.run_id, 0)
 
     def shelf(self, kind: str) -> dict[str, Any]:
         """What the session keeps of a kind: id -> thing, oldest first."""

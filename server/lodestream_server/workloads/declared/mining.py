@@ -55,7 +55,7 @@ def _phases(first: str, *extra: PhaseSpec) -> tuple[PhaseSpec, ...]:
     # the two between read columns. `extra` come before the report.
     return (
         PhaseSpec(first, f"{_HOME}.loading:load", 35, "DataLoader"),
-        PhaseSpec("Process Discovery", f"{_HOME}.discovery:discover", 10, "ProcessMiner"),
+        PhaseSpec("Process Discovery", f"{_HOME}.modelling:discover_process", 10, "ProcessMiner"),
         PhaseSpec("Performance Analysis", f"{_HOME}.performance:analyse", 15, "PerformanceAnalyzer"),
         *extra,
         PhaseSpec("Report Generation", f"{_HOME}.report:report", 40, "ReportGenerator"),

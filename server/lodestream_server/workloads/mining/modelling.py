@@ -1,0 +1,96 @@
+"""The Process Discovery phase of mining: what the log counts (`discovery`), and the process model discovered from that,
+as files to download."""
+
+from lodestream_server.workloads.mining.discovery import discover
+from lodestream_server.workloads.mining.report.frame import Caption
+from lodestream_server.workloads.phase import Json, Phase
+from lodestream_server.workloads.process_models.behaviour import Behaviour, behaviour
+from lodestream_server.workloads.process_models.bpmn import NotExpressible, write_bpmn
+from lodestream_server.workloads.process_models.discovery import DEFAULT, Discovered, discovered
+from lodestream_server.workloads.process_models.picture import picture
+from lodestream_server.workloads.process_models.pnml import write_pnml
+
+#: As people call them.
+SPOKEN = {
+    "heuristics": "heuristics miner",
+    "alpha_miner_enhanced": "Alpha+++",
+    "dfg": "directly-follows graph",
+}
+
+
+def discover_process(phase: Phase) -> Json:
+    """Results: those of `discover`, and discoveredModel {algorithm, requested, places, transitions, silentTransitions,
+    arcs, files; fallbackReason, activitiesLeftOut, dependencyThreshold, replayedShare where they apply}.
+    """
+    results = discover(phase)
+    found = _model(phase, behaviour(phase.out))
+    files = _files(phase, found)
+    phase.log(
+        "INFO",
+        f"Process model by {SPOKEN[found.algorithm]}: {len(found.net.places):,} places, "
+        f"{len(found.net.transitions):,} transitions",
+        algorithm=found.algorithm,
+        requested=found.requested,
+    )
+    return {**results, "discoveredModel": {**found.as_json(), "files": files}}
+
+
+def _model(phase: Phase, counts: Behaviour) -> Discovered:
+    wish = str(phase.parameters.get("algorithm") or DEFAULT)
+    phase.log("INFO", f"Discovering the process model by {SPOKEN[wish]}", algorithm=wish)
+    if counts.listed < counts.cases:
+        phase.log(
+            "INFO",
+            f"The model is discovered from the {len(counts.variants):,} most frequent variants "
+            f"({counts.listed:,} of {counts.cases:,} cases) and the counts of all",
+        )
+    found = discovered(counts, wish, phase.scratch, phase.check, phase.run_name)
+    if found.fallback:
+        phase.warn(found.fallback, requested=found.requested, algorithm=found.algorithm)
+    if found.left_out:
+        phase.log(
+            "INFO",
+            f"{len(found.left_out):,} activities are not part of the model",
+            activities=list(found.left_out[:20]),
+        )
+    return found
+
+
+def _files(phase: Phase, found: Discovered) -> list[str]:
+    """Publishes the net in each form that can hold it; the names of the files."""
+    net, said = found.net, f"discovered by {SPOKEN[found.algorithm]}"
+    pnml, bpmn, svg = (phase.out / f"process-model.{form}" for form in ("pnml", "bpmn", "svg"))
+    write_pnml(net, pnml)
+    phase.artifact(
+        pnml,
+        name="Process model (PNML)",
+        type="Model",
+        kind="ProcessModel",
+        description=f"Petri net {said}, for process mining tools and conformance checks",
+    )
+    try:
+        write_bpmn(net, bpmn)
+    except NotExpressible as reason:
+        phase.log("INFO", f"There is no BPMN file of the model: {reason}")
+    else:
+        phase.artifact(
+            bpmn,
+            name="Process model (BPMN)",
+            type="Model",
+            kind="ProcessModel",
+            description=f"The model {said} as a BPMN diagram, for modelling tools",
+        )
+    phase.check()
+    subtitle = f"Discovered by {SPOKEN[found.algorithm]}: {len(net.places)} places, {len(net.transitions)} transitions"
+    if drawing := picture(net, Caption(f"Process model: {phase.run_name}", subtitle)):
+        svg.write_text(drawing, "utf-8")
+        phase.artifact(
+            svg,
+            name="Process model (picture)",
+            type="Visualization",
+            kind="ProcessModel",
+            description=f"Petri net {said}, as a picture",
+        )
+    else:
+        phase.log("INFO", f"The model is not drawn: {len(net.arcs):,} arcs are more than anybody reads")
+    return [file.name for file in (pnml, bpmn, svg) if file.exists()]

@@ -9,7 +9,7 @@ from lodestream_server.workloads.analysis.analysing import analyse
 from lodestream_server.workloads.analysis.loading import load
 from lodestream_server.workloads.analysis.preparing import prepare
 from lodestream_server.workloads.analysis.reporting import report
-from lodestream_server.workloads.phase import DatasetFile, Finished
+from lodestream_server.workloads.phase import DatasetFile, Finished, ResourceFile
 from lodestream_server.workloads.rehearsal import Rehearsal
 
 PHASES = {"Data Loading": load, "Data Preparation": prepare, "Analysis": analyse, "Report Generation": report}
@@ -43,9 +43,12 @@ class Analysed:
 
 
 def phase(folder: Path, log: Path, name: str, here: Analysed, others: tuple[Path, ...] = (), **given: Any) -> Rehearsal:
-    """A phase of the run, not yet begun; further datasets have their file's name as id."""
+    """A phase of the run, not yet begun; further datasets have their file's name as id, a
+    model its path."""
     files = {path.name: DatasetFile(path.name, path.name, path, "csv", path.stat().st_size) for path in (log, *others)}
     options: dict[str, Any] = {"parameters": given, "datasets": files, "run_name": "A look at loans"}
+    if model := given.get("modelResourceId"):
+        options["resources"] = {model: ResourceFile(model, Path(model).name, "Model", Path(model))}
     return Rehearsal(folder / name, dataset=files[log.name], name=name, earlier=here.finished, **options)
 
 

@@ -238,19 +238,53 @@ def changes(rows: Sequence[Json], most: int = 12) -> str | None:
     return _svg({**spec, "width": _WIDTH - 80, "height": max(80, 22 * len(values))})
 
 
+def deviations(rows: Sequence[Json], most: int = 12) -> str | None:
+    """The most frequent deviations from a model, skipped and extra; None without any."""
+    rows = rows[:most]
+    if not rows:
+        return None
+    labels = _labels([_deviation(row) for row in rows], 60)
+    values = [{"name": labels[_deviation(row)], "cases": row["cases"], "kind": row["kind"]} for row in rows]
+    spec: Json = {
+        "data": {"values": values},
+        "mark": {"type": "bar", "height": {"band": 0.72}},
+        "encoding": {
+            "x": {"field": "cases", "type": "quantitative", "axis": {"title": "Cases", "tickMinStep": 1}},
+            "y": {
+                "field": "name",
+                "type": "ordinal",
+                "sort": [value["name"] for value in values],
+                "axis": {"title": None, "labelLimit": 330},
+            },
+            "color": {
+                "field": "kind",
+                "type": "nominal",
+                "scale": {"domain": ["skipped", "extra"], "range": [SLOW, _BLUE]},
+                "legend": {"title": None, "orient": "top"},
+            },
+        },
+    }
+    return _svg({**spec, "width": _WIDTH - 200, "height": max(80, 22 * len(values))})
+
+
+def _deviation(row: Json) -> str:
+    where = f"after {shortened(clean(row['after']), 22)}" if row["after"] else "at the start"
+    return f"{row['kind']} {shortened(clean(row['activity']), 24)} {where}"
+
+
 def _kind(row: Json) -> str:
     if row["pValue"] is None or row["pValue"] >= SIGNIFICANT:
         return "not significant"
     return "longer" if row["changeSecondsPerCase"] > 0 else "shorter"
 
 
-def _labels(names: Sequence[str]) -> dict[str, str]:
+def _labels(names: Sequence[str], most: int = _NAME) -> dict[str, str]:
     """Short names for axes, all different."""
     found: dict[str, str] = {}
     for name in names:
-        short, number = shortened(clean(name), _NAME), 2
+        short, number = shortened(clean(name), most), 2
         while short in found.values():
-            short, number = f"{shortened(clean(name), _NAME - 3)} {number}", number + 1
+            short, number = f"{shortened(clean(name), most - 3)} {number}", number + 1
         found[name] = short
     return found
 

@@ -80,7 +80,6 @@ def render(story: Story) -> str:
         signed=_signed,
         chance=_chance,
         inunit=_in_unit,
-        spaced=_spaced,
     )
     drawn = {name: Markup(unique_ids(svg, name)) for name, svg in story.drawings.items() if svg}  # our own drawings
     return environment.get_template("analysis.html.j2").render(**_context(story), drawings=drawn)
@@ -98,25 +97,7 @@ def _context(story: Story) -> dict[str, Any]:
         "advice": story.advice,
         "significant": SIGNIFICANT,
         "bar": lambda part, most: round(100 * part / most, 1) if most else 0.0,
-        "conformance": _conformance(story.analysis.get("conformance")),
     }
-
-
-def _conformance(found: Json | None) -> Json | None:
-    """Figures and tables of a result whose keys are those of the conformance check: what is plain is a figure, a list
-    of objects is a table."""
-    if found is None:
-        return None
-    facts, tables = [], []
-    for name, value in found.items():
-        if isinstance(value, str | int | float) or value is None:
-            facts.append((name, value))
-        elif isinstance(value, Mapping):
-            facts += [(f"{name}: {key}", item) for key, item in value.items() if isinstance(item, str | int | float)]
-        elif isinstance(value, list) and value and isinstance(value[0], Mapping):
-            plain = [key for key, item in value[0].items() if isinstance(item, str | int | float) or item is None]
-            tables.append((name, plain, [[row.get(key) for key in plain] for row in value[:15]]))
-    return {"facts": facts, "tables": tables}
 
 
 def _in_unit(value: float, unit: str) -> str:
@@ -139,9 +120,3 @@ def _chance(value: float | None) -> str:
     if value is None:
         return "-"
     return "< 0.0001" if value < 0.0001 else f"{value:.4f}"
-
-
-def _spaced(name: str) -> str:
-    """fitnessOfCases: Fitness of cases."""
-    words = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name)
-    return words[:1].upper() + words[1:]

@@ -24,6 +24,8 @@ _TABLES: Mapping[str, tuple[str, str]] = {
     "workload": ("Workload over time", "Workload"),
     "activities-by-resource": ("Who does what", "ActivitiesByResource"),
     "segregation-of-duties": ("Cases against segregation of duties", "SegregationOfDuties"),
+    "deviating-cases": ("Cases that do not fit the model", "DeviatingCases"),
+    "deviations": ("Deviations from the model", "Deviations"),
     "comparison-activities": ("Changes of waiting", "Comparison"),
     "comparison-transitions": ("Changes of steps", "Comparison"),
     "comparison-variants": ("Changes of variants", "Comparison"),
@@ -36,6 +38,7 @@ _SHOWN: Mapping[str, str] = {
     "variants": "Cases covered by variants",
     "handover": "Who hands over to whom",
     "workload": "Work of the busiest resources over time",
+    "deviations": "Most frequent deviations from the model",
     "comparison-cycle-times": "Cycle times of both selections",
     "comparison-waiting": "Change of waiting before activities",
     "bottleneck-1": "Waiting at the largest bottleneck over time",
@@ -68,6 +71,7 @@ def report(phase: Phase) -> Json:
     if options.get("createVisualizations") is not False:
         outputs += [_drawing(phase, name, svg) for name, svg in drawn.items() if svg and name in _SHOWN]
     outputs += [_table(phase, analysis, name) for name in _TABLES if (analysis.folder / f"{name}.csv").exists()]
+    outputs += [_model(phase, analysis, name) for name in analysis.results.get("conformance", {}).get("modelFiles", ())]
     phase.progress(subject.events, subject.events, "Done")
     phase.log("INFO", f"{len(outputs)} files made: {', '.join(output['file'] for output in outputs)}")
     return {"outputs": outputs, "reportsCreated": len(outputs), "recommendations": advice}
@@ -96,6 +100,9 @@ def _drawn(phase: Phase, analysis: Finished, performance: Json) -> dict[str, str
         drawn["handover"] = drawings.matrix(handovers.cast({"source": pl.String, "target": pl.String}).to_dicts())
         phase.check()
         drawn["workload"] = drawings.workload(people["workload"]["rows"], people["workload"]["period"])
+    if fit := found.get("conformance"):
+        drawn["deviations"] = drawings.deviations(fit["deviations"])
+        phase.check()
     if compared := found.get("comparison"):
         sides = [(compared[key]["name"], compared[key]["quantilesSeconds"]) for key in (SUBJECT, REFERENCE)]
         drawn["comparison-cycle-times"] = drawings.distributions(sides)
@@ -131,6 +138,17 @@ def _table(phase: Phase, analysis: Finished, name: str) -> Json:
     records = _rows(path)
     phase.artifact(path, name=f"{title}: {phase.run_name}", type="Dataset", kind=kind, records=records)
     return {"kind": kind, "file": path.name, "format": "CSV", "records": records}
+
+
+def _model(phase: Phase, analysis: Finished, name: str) -> Json:
+    path = phase.out / name
+    shutil.copyfile(analysis.folder / name, path)
+    said = "The model that the log was checked against"
+    form = path.suffix[1:].upper()
+    phase.artifact(
+        path, name=f"Process model ({form}): {phase.run_name}", type="Model", kind="ProcessModel", description=said
+    )
+    return {"kind": "ProcessModel", "file": name, "format": form}
 
 
 def _rows(path: Path) -> int:

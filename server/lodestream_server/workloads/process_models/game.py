@@ -4,6 +4,7 @@ Markings are made when they are met and remembered until `tidy`, so that the cas
 again and again, cost a look-up each. A place holds at most 255 tokens.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 
 from lodestream_server.workloads.process_models.net import PetriNet
@@ -21,6 +22,7 @@ class Game:
 
     def __init__(self, net: PetriNet) -> None:
         self.net = net
+        self.age = 0
         places = {name: number for number, name in enumerate(net.places)}
         steps = {step.name: number for number, step in enumerate(net.transitions)}
         self.before: list[list[int]] = [[] for _ in steps]
@@ -30,6 +32,8 @@ class Game:
                 self.before[steps[target]].append(places[source])
             else:
                 self.after[steps[source]].append(places[target])
+        self._producers = _sides(self.after, len(places))
+        self._consumers = _sides(self.before, len(places))
         self.labels = [step.label for step in net.transitions]
         #: label -> its transitions
         self.named: dict[str, list[int]] = {}
@@ -40,17 +44,17 @@ class Game:
         self._numbers: dict[bytes, int] = {}
         self._markings: list[bytes] = []
         self._moves: dict[int, tuple[list[Move], list[Move]]] = {}
+        self._must: dict[int, tuple[tuple[str, int], ...] | None] = {}
 
     def __len__(self) -> int:
         """Markings remembered."""
         return len(self._markings)
 
-    def tidy(self) -> bool:
-        """Forgets all markings when they have become many; numbers given before are void then."""
-        if len(self._markings) <= MOST_KEPT:
-            return False
-        self._numbers, self._markings, self._moves = {}, [], {}
-        return True
+    def tidy(self) -> None:
+        """Forgets all markings when they have become many; numbers of an earlier `age` are void then."""
+        if len(self._markings) > MOST_KEPT:
+            self._numbers, self._markings, self._moves, self._must = {}, [], {}, {}
+            self.age += 1
 
     def number(self, marking: bytes) -> int:
         """The number of a marking: tokens by place, one byte each."""
@@ -90,6 +94,34 @@ class Game:
             tokens[place] += 1
         return bytes(tokens)
 
+    def must(self, number: int) -> tuple[tuple[str, int], ...] | None:
+        """Labels that every way from here to the final marking passes, with the number of transitions that are sure to
+        fire; None when there is certainly no way."""
+        if number not in self._must:
+            steps = self._sure(self._markings[number])
+            labels = Counter(label for step in steps or () if (label := self.labels[step]) is not None)
+            self._must[number] = None if steps is None else tuple(labels.items())
+        return self._must[number]
+
+    def _sure(self, marking: bytes) -> set[int] | None:
+        """Transitions that must fire: the only ones that can take a token away that must go, or bring one that must
+        come; and so on for the tokens that they bring and need."""
+        found: set[int] = set()
+        open_: list[list[int]] = []
+        for place, (here, wanted) in enumerate(zip(marking, self.final, strict=True)):
+            if here != wanted:
+                open_.append((self._consumers if here > wanted else self._producers)[place])
+        while open_:
+            able = open_.pop()
+            if not able:
+                return None
+            if len(able) > 1 or able[0] in found:
+                continue
+            found.add(able[0])
+            open_ += [self._consumers[p] for p in self.after[able[0]] if marking[p] >= self.final[p]]
+            open_ += [self._producers[p] for p in self.before[able[0]] if not marking[p]]
+        return found
+
     def forced(self, number: int, step: int) -> tuple[int, int]:
         """A transition fires although tokens are missing: how many, and where that leads."""
         tokens, missing = bytearray(self._markings[number]), 0
@@ -113,6 +145,15 @@ class Game:
                     found[there] = (here, step)
                     queue.append(there)
         return found, True
+
+
+def _sides(steps: list[list[int]], places: int) -> list[list[int]]:
+    """The transitions of each place."""
+    found: list[list[int]] = [[] for _ in range(places)]
+    for step, touched in enumerate(steps):
+        for place in touched:
+            found[place].append(step)
+    return found
 
 
 def _marking(places: Mapping[str, int], tokens: Mapping[str, int]) -> bytes:

@@ -10,8 +10,8 @@ from lodestream_server.workloads.process_models.net import PetriNet
 from lodestream_server.workloads.process_models.precision import Precision
 from lodestream_server.workloads.process_models.replay import Replay, Tokens
 
-#: What all alignments of a run may cost: states, and for each alignment so many more. About five minutes.
-MOST_EFFORT, _EACH = 60_000_000, 300
+#: What all alignments of a run may cost: states, and for each alignment so many more. About two minutes.
+MOST_EFFORT, _EACH = 20_000_000, 100
 
 
 @dataclass(frozen=True, slots=True)

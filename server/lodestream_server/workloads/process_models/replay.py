@@ -12,6 +12,9 @@ from dataclasses import dataclass
 
 from lodestream_server.workloads.process_models.game import Game
 
+#: Steps remembered, about 200 bytes each.
+MOST_STEPS = 500_000
+
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
@@ -57,14 +60,16 @@ class Replay:
 
     def __init__(self, game: Game) -> None:
         self._game = game
+        self._age = game.age
         self._steps: dict[tuple[int, str], tuple[int, Tokens]] = {}
         self._ends: dict[int, Tokens] = {}
 
     def trace(self, activities: Sequence[str]) -> Replayed:
         """The whole way of a case."""
         game = self._game
-        if game.tidy() or len(self._steps) > 1_000_000:
-            self._steps, self._ends = {}, {}
+        game.tidy()
+        if game.age != self._age or len(self._steps) > MOST_STEPS:
+            self._steps, self._ends, self._age = {}, {}, game.age
         here = game.number(game.initial)
         tokens = Tokens(produced=sum(game.initial))
         states = []

@@ -5,6 +5,7 @@ import json
 import sqlite3
 from contextlib import closing
 from functools import partial
+from typing import Any
 
 import pytest
 from lodestream_server.engine.batches import NewBatch, NewStep
@@ -242,7 +243,7 @@ async def test_a_watcher_from_before_the_cut_is_told_so(tmp_path):
 async def test_a_watcher_of_a_batch_from_before_the_cut_is_told_so(tmp_path):
     """While other operations go on, and when all have ended; whoever comes anew sees how it stands and what follows."""
     async with running_server(tmp_path / "data", catalogue=WORKLOADS, keep_events_days=0) as server:
-        place = {"tenant_id": SCOPE.tenant_id, "project_id": SCOPE.project_id}
+        place: dict[str, Any] = {"tenant_id": SCOPE.tenant_id, "project_id": SCOPE.project_id}
         stub, names = BatchServiceStub(server.channel), batch_pb2.SubmitBatchRequest(**place, batch_name="x")
         for key, type_ in (("short", "PROCESS_MINING_ANALYSIS"), ("long", "DATA_ENRICHMENT")):
             step = names.operations.add(operation_key=key, operation_name=key)

@@ -6,7 +6,9 @@ whole store, of the last event told; events of the batch are numbered from 1 by 
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import aclosing
+from typing import cast
 
 from google.protobuf.message import Message
 
@@ -69,44 +71,57 @@ class BatchWatcher:
     ) -> AsyncIterator[Message]:
         now = asyncio.get_running_loop().time
         ends, spoke = self._pace.end(now()), now()
-        newest = self._engine.position
-        cursor = stream.read(resume_token) if resume_token else 0
-        if isinstance(cursor, int) and cursor > newest:
-            cursor = "BEYOND_LOG"
+        cursor = self._engine.position
         teller = Teller(await self._engine.groups.get(scope, batch_id))
-        past = await self._past(scope, teller.batch, newest)
-        if not _whole(past):
-            past = teller.take_up()
-            if replay or (isinstance(cursor, int) and cursor and not teller.ended_by(cursor)):
-                cursor = "EXPIRED"
-        if isinstance(cursor, str):
-            reset = common_pb2.Reset(reason=cursor, message=FAULTS[cursor])
-            yield _pb.WatchBatchResponse(resume_token=stream.token(0), reset=reset)
-            cursor, replay = 0, replay and cursor != "EXPIRED"
-        if cursor == 0 and not replay:
-            cursor = newest
-            teller.tell(past)
-            yield _pb.WatchBatchResponse(resume_token=stream.token(cursor), snapshot=await shown())
-        else:
-            teller.tell([event for event in past if event.position <= cursor])
-            told = teller.tell([event for event in past if event.position > cursor])
-            cursor = newest
-            if told:
-                yield _frame(stream, cursor, told)
+        past = await self._past(scope, teller.batch, cursor)
+        async for frame in self._beginning(teller, past, cursor, stream, shown, resume_token, replay):
+            yield frame
         if not teller.is_over() and not self._streams.ending:
-            async for batch in self._engine.store_batches(cursor, idle_s=self._pace.bookmark_s / 2):
-                cursor = batch[-1].position if batch else cursor
-                if told := teller.tell([event for event in batch if event.run_id in teller.keys]):
-                    spoke = now()
-                    yield _frame(stream, cursor, told)
-                elif now() - spoke >= self._pace.bookmark_s * 0.49:
-                    spoke = now()
-                    yield _pb.WatchBatchResponse(resume_token=stream.token(cursor), bookmark=common_pb2.Bookmark())
-                if teller.is_over() or now() >= ends or self._streams.ending:
-                    break
+            waits = self._engine.store_batches(cursor, idle_s=self._pace.bookmark_s / 2)
+            async with aclosing(cast(AsyncGenerator[tuple[Event, ...], None], waits)) as batches:
+                async for batch in batches:
+                    cursor = batch[-1].position if batch else cursor
+                    if told := teller.tell([event for event in batch if event.run_id in teller.keys]):
+                        spoke = now()
+                        yield _frame(stream, cursor, told)
+                    elif now() - spoke >= self._pace.bookmark_s * 0.49:
+                        spoke = now()
+                        yield _pb.WatchBatchResponse(resume_token=stream.token(cursor), bookmark=common_pb2.Bookmark())
+                    if teller.is_over() or now() >= ends or self._streams.ending:
+                        break
         if teller.is_over():
             done = common_pb2.Done(state=words.RUN_STATES[teller.batch_state.state])
             yield _pb.WatchBatchResponse(resume_token=stream.token(cursor), done=done)
+
+    async def _beginning(
+        self,
+        teller: "Teller",
+        past: Sequence[Event],
+        newest: int,
+        stream: Stream,
+        shown: Callable[[], Awaitable[_pb.GetBatchResponse]],
+        resume_token: str,
+        replay: bool,
+    ) -> AsyncIterator[Message]:
+        """What comes before the live events: a reset where it must be, then the state now or what was missed."""
+        found = stream.read(resume_token) if resume_token else 0
+        cursor, fault = (0, found) if isinstance(found, str) else (found, None)
+        if cursor > newest:
+            cursor, fault = 0, "BEYOND_LOG"
+        if not _whole(past):
+            past = teller.take_up()
+            if replay or (cursor and not teller.ended_by(cursor)):
+                cursor, replay, fault = 0, False, fault or "EXPIRED"
+        if fault is not None:
+            reset = common_pb2.Reset(reason=fault, message=FAULTS[fault])
+            yield _pb.WatchBatchResponse(resume_token=stream.token(0), reset=reset)
+        if cursor == 0 and not replay:
+            teller.tell(past)
+            yield _pb.WatchBatchResponse(resume_token=stream.token(newest), snapshot=await shown())
+            return
+        teller.tell([event for event in past if event.position <= cursor])
+        if told := teller.tell([event for event in past if event.position > cursor]):
+            yield _frame(stream, newest, told)
 
     async def _past(self, scope: Scope, state: BatchState, newest: int) -> list[Event]:
         """All events of the batch's runs up to a position, in commit order."""

@@ -5,6 +5,7 @@ Read once by the command line and handed to `app.serve`; nothing else looks at t
 
 from pathlib import Path
 from typing import Final, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
@@ -136,6 +137,14 @@ class ServerSettings(DeliveryFields):
         host, colon, port = value.rpartition(":")
         if not colon or not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:
             raise ValueError("must be HOST:PORT, such as 127.0.0.1:50051; port 0 takes a free one")
+        return value
+
+    @field_validator("traces")
+    @classmethod
+    def _collector(cls, value: str | None) -> str | None:
+        parts = urlsplit(value or "http://none")
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("must be the address of a collector, such as http://127.0.0.1:4318")
         return value
 
     @staticmethod

@@ -58,8 +58,12 @@ async def test_a_web_token_says_who_calls_where_and_how(shared):
     key = await Credentials(Nobody(), web_tokens=shared).check(token)
     assert key is not None
     assert (key.name, key.role, key.tenant_id, key.project_id) == ("ada", "write", TENANT, "p")
-    plain = await shared.check(jwt.encode(claims(), SECRET))
+    good = claims()
+    plain = await shared.check(jwt.encode(good, SECRET))
     assert (plain.role, plain.project_id) == ("read", None)
+    assert plain.expires == datetime.fromtimestamp(int(good["exp"]), UTC)
+    shouted = await shared.check(jwt.encode(claims(tenant_id=TENANT.upper(), project_id="P"), SECRET))
+    assert (shouted.tenant_id, shouted.project_id) == (TENANT, "p")
     everywhere = await shared.check(jwt.encode(claims(tenant_id="*", role="admin"), SECRET))
     assert (everywhere.tenant_id, everywhere.role) == (None, "admin")
 

@@ -25,3 +25,10 @@ def test_what_makes_no_sense_is_refused(name):
     """Before anything is opened."""
     with pytest.raises(ValidationError, match=name):
         ServerSettings.model_validate({name: -1})
+
+
+@pytest.mark.parametrize("address", ["collector", "http:collector", "ftp://collector", "http://"])
+def test_a_collector_without_an_address_is_refused(address):
+    """Not when the first span is sent, and not with a traceback of the doctor."""
+    with pytest.raises(ValidationError, match=r"must be the address of a collector, such as http://127\.0\.0\.1:4318"):
+        ServerSettings(traces=address)

@@ -3,6 +3,7 @@
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from lodestream_server.doctor.finding import Finding, good, problem, warning
 from lodestream_server.grpc_door.listening import is_loopback
@@ -46,7 +47,7 @@ def _openness(chosen: ServerSettings) -> Iterator[Finding]:
     if chosen.notebooks:
         said = "Whoever may write to a project may run any code here, with the rights of the server's user."
         yield warning("notebooks", said, "Leave --notebooks out, or let only people you trust write.")
-    if chosen.traces and chosen.traces.startswith("http:") and _reachable(chosen.traces.split("/")[2]):
+    if chosen.traces and chosen.traces.startswith("http:") and _reachable(urlsplit(chosen.traces).netloc):
         said = "Traces leave this machine as plain text: ids, no content and no keys."
         yield warning("traces", said, "Use https:// or a collector on 127.0.0.1.")
 

@@ -128,7 +128,14 @@ def _as_key(claims: dict[str, Any]) -> ApiKey | None:
     good = all(isinstance(text, str) and 0 < len(text) <= 200 for text in (claims["sub"], tenant, project or "-"))
     if not good or role not in get_args(Role):
         return None
-    now = datetime.now(UTC)
+    # GUIDs are equal whatever their case. The end is the token's own: a key that it makes must not outlive it.
     return ApiKey(
-        f"jwt-{claims['sub']}", "jwt", claims["sub"], cast(Role, role), now, None if tenant == "*" else tenant, project
+        f"jwt-{claims['sub']}",
+        "jwt",
+        claims["sub"],
+        cast(Role, role),
+        created=datetime.now(UTC),
+        tenant_id=None if tenant == "*" else tenant.lower(),
+        project_id=project.lower() if project else None,
+        expires=datetime.fromtimestamp(int(claims["exp"]), UTC),
     )

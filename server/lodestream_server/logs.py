@@ -15,7 +15,8 @@ import orjson
 from lodestream_server.grpc_door import call
 from lodestream_server.observing.secrets import harmless, without_secrets
 
-_USUAL: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+#: Not worth a line's room: what every record has, and uvicorn's message once more, in colours.
+_USUAL: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 
 
 class JsonLines(logging.Formatter):

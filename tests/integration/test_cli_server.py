@@ -373,6 +373,10 @@ async def test_resources_are_registered_shown_and_deleted(here, tmp_path):
     gone = await run(here, "resources", "show", model["resourceId"])
     assert gone.code != 0
     assert "lodestream resources list" in gone.err
+    typed = await run(here, "resources", "register", str(tmp_path / "reference.pnml"), "--type", "Notebook")
+    assert (typed.code, "belong to --pipeline" in typed.err) == (2, True)
+    nowhere = await run(here, "submit", "--dataset", "nope")
+    assert nowhere.err.count("there is no dataset nope") == 1
     wrong = await run(here, "resources", "register", str(tmp_path / "wrong.pnml"))
     assert "its root is <html>" in wrong.err
     assert "--pipeline NAME" in (await run(here, "resources", "register")).err

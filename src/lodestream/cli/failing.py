@@ -124,8 +124,9 @@ def _say_refusal(error: errors.LodestreamError) -> None:
     ids = f" (error id {number})" if number not in error.message else ""
     wait = f" Try again in {error.retry_after_s:g} s." if error.retry_after_s else ""
     _say(f"{error.message}{ids}", f"{_NEXT.get(reason, '')}{wait}".strip())
-    for violation in error.violations:
-        _say(f"{violation.field}: {violation.description}", "")
+    for told in (f"{one.field}: {one.description}" for one in error.violations):
+        if told != error.message:
+            _say(told, "")
 
 
 def _about_file(error: OSError) -> str:

@@ -59,6 +59,8 @@ def _register(group: typer.Typer) -> None:
         """
         if (file is None) == (pipeline is None):
             raise Usage("Give a file, or --pipeline NAME for default parameters.")
+        if file is not None and (type_word or param or params_file):
+            raise Usage("--type, --param and --params-file belong to --pipeline; what a file is, its content says.")
         if file is not None:
             resource = await session.client.register_file(file, name=name, description=description)
         else:

@@ -9,9 +9,9 @@ _HOME = "lodestream_server.workloads.mining"
 
 _PARAMETERS = (
     Parameter("datasetId", required=True),
-    Parameter("analysisType"),
+    # Those that mining.wishes and process_models.discovery know; tests hold them together.
+    Parameter("analysisType", words=("comprehensive", "performance", "bottleneck", "variants", "resources")),
     Parameter("timeWindow", "object", inside=(Parameter("startDate", "date"), Parameter("endDate", "date"))),
-    # Those that process_models.discovery knows; a test holds the two together.
     Parameter("algorithm", words=("heuristics", "alpha_miner_enhanced", "dfg")),
     Parameter(
         "algorithmSettings",
@@ -19,7 +19,7 @@ _PARAMETERS = (
         inside=(
             Parameter("useAdvancedML", "flag"),
             Parameter("enableAnomalyDetection", "flag"),
-            Parameter("performanceOptimization"),
+            Parameter("performanceOptimization", words=("balanced", "high_accuracy", "high_throughput")),
         ),
     ),
     Parameter(
@@ -33,10 +33,13 @@ _PARAMETERS = (
     ),
     Parameter("outputFormat"),
     Parameter("includeAnomalyDetection", "flag"),
+    Parameter("enableML", "flag"),
     Parameter("enableVariantAnalysis", "flag"),
+    Parameter("includeProcessVariants", "flag"),
     Parameter("enableBottleneckDetection", "flag"),
     Parameter("generateOptimizationRecommendations", "flag"),
-    Parameter("performanceMetrics", "texts"),
+    Parameter("generateInsights", "flag"),
+    Parameter("performanceMetrics", "texts", words=("cycle_time", "waiting_time", "resource_utilization")),
     Parameter("cleaningRules", "texts"),
     Parameter("removeDuplicates", "flag"),
     Parameter("checkDuplicates", "flag"),
@@ -50,23 +53,28 @@ _LEARNING = PhaseSpec(
 )
 
 
-def _phases(first: str, *extra: PhaseSpec) -> tuple[PhaseSpec, ...]:
+def _phases(first: str, performance: str, *extra: PhaseSpec) -> tuple[PhaseSpec, ...]:
     # Weights: shares of the time that mining 5M events took, rounded; loading and the report read and write everything,
     # the two between read columns. `extra` come before the report.
     return (
         PhaseSpec(first, f"{_HOME}.loading:load", 35, "DataLoader"),
         PhaseSpec("Process Discovery", f"{_HOME}.modelling:discover_process", 10, "ProcessMiner"),
-        PhaseSpec("Performance Analysis", f"{_HOME}.performance:analyse", 15, "PerformanceAnalyzer"),
+        PhaseSpec("Performance Analysis", performance, 15, "PerformanceAnalyzer"),
         *extra,
         PhaseSpec("Report Generation", f"{_HOME}.report:report", 40, "ReportGenerator"),
     )
 
 
-JOB = WorkloadSpec(RunKind.JOB, "ProcessMining", _phases("Data Loading"), _PARAMETERS)
+JOB = WorkloadSpec(
+    RunKind.JOB,
+    "ProcessMining",
+    _phases("Data Loading", "lodestream_server.workloads.learning.beside:analyse"),
+    _PARAMETERS,
+)
 OPERATION = WorkloadSpec(
     RunKind.OPERATION,
     "ProcessMiningAnalysis",
-    _phases("Data Loading & Validation", _LEARNING),
+    _phases("Data Loading & Validation", f"{_HOME}.performance:analyse", _LEARNING),
     _PARAMETERS,
     cpu_units=4.0,
 )

@@ -1,4 +1,7 @@
-"""The phase Machine Learning Analysis of the operation: anomalies, predictions, patterns, and the models as a file."""
+"""The phase Machine Learning Analysis of the operation: anomalies, predictions, patterns, and the models as a file.
+
+`beside.py` uses `found_by` inside another phase.
+"""
 
 from typing import Any
 
@@ -9,21 +12,27 @@ from lodestream_server.workloads.learning.completions import Learned, opened
 from lodestream_server.workloads.learning.meter import Meter
 from lodestream_server.workloads.learning.predictions import Predictions
 from lodestream_server.workloads.learning.usual import Usual, usual
-from lodestream_server.workloads.learning.wishes import wishes
+from lodestream_server.workloads.learning.wishes import Wishes, wishes
 from lodestream_server.workloads.phase import Json, Phase
 
 
 def learn(phase: Phase) -> Json:
-    """Results: anomaliesDetected (absent when not asked for), modelsCompleted, anomalies, predictions
-    {cycleTimePrediction, pathPrediction, split …} and patterns. Files: anomalies.csv, scores.parquet, models.zip.
+    """Results and files: see `found_by`; without wishes everything is looked for."""
+    return found_by(phase, wishes(phase.parameters))
+
+
+def found_by(phase: Phase, asked: Wishes) -> Json:
+    """Results: anomaliesDetected and anomalies, predictions {cycleTimePrediction, pathPrediction, split …} (each absent
+    when not asked for), modelsGenerated and patterns. Files: anomalies.csv, scores.parquet, models.zip.
     """
-    asked, learned = wishes(phase.parameters), opened(phase)
+    learned = opened(phase)
     # One pass for what is usual, one for prefixes, two for anomalies.
-    meter = Meter(phase, learned, 4 if asked.anomalies else 2)
-    phase.metrics(modelsTraining=3 if asked.anomalies else 2, modelsCompleted=0)
+    meter = Meter(phase, learned, 1 + asked.predictions + 2 * asked.anomalies)
+    phase.metrics(modelsTraining=2 * asked.predictions + asked.anomalies, modelsCompleted=0)
     known = usual(meter, learned)
-    predicted = predictions.learn(meter, learned, known, asked)
-    _tell_predictions(phase, predicted)
+    predicted = predictions.learn(meter, learned, known, asked) if asked.predictions else Predictions({}, {})
+    if asked.predictions:
+        _tell_predictions(phase, predicted)
     found = anomalies.find(meter, learned, known) if asked.anomalies else None
     if found:
         _tell_anomalies(phase, found)
@@ -31,7 +40,9 @@ def learn(phase: Phase) -> Json:
     recurring = patterns.patterns(learned.variants, learned.activities, meter.check)
     models = _models(phase, learned, known, predicted, found)
     phase.metrics(modelsCompleted=models)
-    results: Json = {"modelsGenerated": models, "predictions": predicted.results, "patterns": recurring}
+    results: Json = {"modelsGenerated": models, "patterns": recurring}
+    if asked.predictions:
+        results |= {"predictions": predicted.results}
     if found:
         results |= {"anomalies": found.results}
     if found and found.forest:

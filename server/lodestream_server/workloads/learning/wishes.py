@@ -24,22 +24,28 @@ EFFORTS = {
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """`anomalies`: look for unusual cases. `boosting`: train models; without it the baselines serve."""
+    """`anomalies`: look for unusual cases. `predictions`: of what comes and when. `boosting`: train models for them;
+    without it the baselines serve."""
 
     anomalies: bool
+    predictions: bool
     boosting: bool
     effort: Effort
 
 
-def wishes(parameters: Mapping[str, Any]) -> Wishes:
-    """`includeAnomalyDetection`, and of `algorithmSettings` useAdvancedML, enableAnomalyDetection and
-    performanceOptimization; what is absent is on, and balanced."""
+def wishes(parameters: Mapping[str, Any], *, unasked: bool = True) -> Wishes:
+    """`includeAnomalyDetection`, `enableML`, and of `algorithmSettings` useAdvancedML, enableAnomalyDetection and
+    performanceOptimization. What is absent is as `unasked` says, and balanced; `enableML: false` turns everything off
+    that is not asked for by its own name."""
     given = parameters.get("algorithmSettings")
     settings: Mapping[str, Any] = given if isinstance(given, Mapping) else {}
-    asked = (parameters.get("includeAnomalyDetection"), settings.get("enableAnomalyDetection"))
+    learning = unasked if parameters.get("enableML") is None else parameters["enableML"] is True
+    unusual = (parameters.get("includeAnomalyDetection"), settings.get("enableAnomalyDetection"))
+    advanced = settings.get("useAdvancedML")
     word = str(settings.get("performanceOptimization") or "").lower()
     return Wishes(
-        anomalies=not any(value is False for value in asked),
-        boosting=settings.get("useAdvancedML") is not False,
+        anomalies=False not in unusual and (learning or True in unusual),
+        predictions=learning or advanced is True,
+        boosting=advanced is not False,
         effort=EFFORTS.get(word, BALANCED),
     )

@@ -12,6 +12,7 @@ from lodestream_server.workloads.mining import figures, resources, rework, spoke
 from lodestream_server.workloads.mining.instances import WAITING_MEANS, Clock, clock_of
 from lodestream_server.workloads.mining.tally import Tally, walk
 from lodestream_server.workloads.mining.validated import PAIR, Codes, ValidatedLog, open_log
+from lodestream_server.workloads.mining.wishes import Looks, looks
 from lodestream_server.workloads.phase import Json, Phase
 
 #: Rows of each table in the results; the files have all.
@@ -30,12 +31,12 @@ _BARS = 30
 def analyse(phase: Phase) -> Json:
     """Results: cases, events, activityInstances, timing, cycleTimes, performanceMetrics, waiting, bottlenecks,
     bottleneckSteps, serviceTimes, rework, throughput and resources (the last two kinds of figures only where the log
-    has what they need). Durations are seconds.
+    has what they need), and leftOut, the looks that the parameters do not want (see wishes.py). Durations are seconds.
     """
-    log = open_log(phase)
+    log, asked = open_log(phase), looks(phase.parameters)
     clock = clock_of(log)
     counted = Codes(), throughput.HourCount(), rework.ReworkCount()
-    people = resources.ResourceCount(phase.scratch) if log.has("resource") else None
+    people = resources.ResourceCount(phase.scratch) if asked.resources and log.has("resource") else None
     tally = Tally(*counted, people)
     phase.log(
         "INFO", f"Times of this log are {clock.kind}; waiting is the {WAITING_MEANS[clock.kind]}", timing=clock.kind
@@ -45,7 +46,7 @@ def analyse(phase: Phase) -> Json:
     tables = _tables(phase, tally)
     for name, rows in tables.items():
         rows.write_parquet(phase.out / f"{name}.parquet", compression="zstd")
-    results = _results(log, clock, tally, tables)
+    results = _results(log, clock, tally, tables, asked)
     _announce(phase, results)
     return results
 
@@ -76,10 +77,10 @@ def _nodes(phase: Phase, tally: Tally, names: pl.DataFrame) -> pl.DataFrame:
     return nodes.select(columns).sort("instances", "activity", descending=[True, False])
 
 
-def _results(log: ValidatedLog, clock: Clock, tally: Tally, tables: dict[str, pl.DataFrame]) -> Json:
+def _results(log: ValidatedLog, clock: Clock, tally: Tally, tables: dict[str, pl.DataFrame], asked: Looks) -> Json:
     cycles = pl.concat(tally.cycles)
     waited = float(tables["waiting"]["totalSeconds"].sum())
-    bottlenecks = figures.listed(waiting.bottlenecks(tables["flow"], tables["waiting"]), TOP)
+    slow, steps = _bottlenecks(tables) if asked.bottlenecks else ([], [])
     results: Json = {
         "cases": len(cycles),
         "events": log.events,
@@ -93,20 +94,26 @@ def _results(log: ValidatedLog, clock: Clock, tally: Tally, tables: dict[str, pl
             "occurrences": tally.waits,
             "activities": tables["waiting"].height,
         },
-        "bottlenecks": bottlenecks,
-        "bottleneckSteps": figures.listed(
-            tables["flow"].sort("totalSeconds", descending=True, maintain_order=True), SLOW_STEPS
-        ),
+        "bottlenecks": slow,
+        "bottleneckSteps": steps,
         "rework": rework.as_results(tables["rework"], tally.rework.cases, len(cycles), tally.instances),
         "throughput": throughput.as_results(tables["hours"]),
+        "leftOut": asked.left_out,
         "definitions": DEFINITIONS,
     }
-    results["performanceMetrics"] = _documented(results, _efficiency(tally, cycles, waited))
     if tally.timed:
         results["serviceTimes"] = _timed_rows(tables["nodes"])
     if "resources" in tables:
         results["resources"] = resources.as_results(tables["resources"], tally.instances)
+    results["performanceMetrics"] = _documented(results, _efficiency(tally, cycles, waited), asked)
     return results
+
+
+def _bottlenecks(tables: dict[str, pl.DataFrame]) -> tuple[list[Json], list[Json]]:
+    """The bottlenecks, and the steps with the most waiting."""
+    flow = tables["flow"].sort("totalSeconds", descending=True, maintain_order=True)
+    slow = waiting.bottlenecks(tables["flow"], tables["waiting"])
+    return figures.listed(slow, TOP), figures.listed(flow, SLOW_STEPS)
 
 
 def _timed_rows(nodes: pl.DataFrame) -> list[Json]:
@@ -124,15 +131,18 @@ def _efficiency(tally: Tally, cycles: pl.Series, waited: float) -> float | None:
     return round(min(100.0, max(0.0, (total - waited) / total * 100)), 1)
 
 
-def _documented(results: Json, efficiency: float | None) -> Json:
-    """`performanceMetrics` in the words of the documentation; durations as text."""
-    cycle = results["cycleTimes"]
+def _documented(results: Json, efficiency: float | None, asked: Looks) -> Json:
+    """`performanceMetrics` in the words of the documentation, those that are wanted and known; durations as text."""
+    cycle, used = results["cycleTimes"], results.get("resources", {}).get("utilisation")
     metrics = {
         "averageCycleTime": spoken.duration(cycle["averageSeconds"]),
         "medianCycleTime": spoken.duration(cycle["medianSeconds"]),
-        "bottleneckActivities": [row["activity"] for row in results["bottlenecks"]],
+        "averageWaitingTime": spoken.duration(results["waiting"]["averagePerCaseSeconds"]),
+        "bottleneckActivities": [row["activity"] for row in results["bottlenecks"]] if asked.bottlenecks else None,
+        "efficiency": efficiency,
+        "resourceUtilization": None if used is None else round(100 * used, 1),
     }
-    return metrics if efficiency is None else {**metrics, "efficiency": efficiency}
+    return {key: value for key, value in metrics.items() if key in asked.figures and value is not None}
 
 
 def _histogram(cycles: pl.Series) -> Json:
@@ -168,7 +178,8 @@ DEFINITIONS = {
 
 
 def _announce(phase: Phase, results: Json) -> None:
-    phase.metrics(bottlenecksIdentified=len(results["bottlenecks"]))
+    if "bottlenecks" not in results["leftOut"]:
+        phase.metrics(bottlenecksIdentified=len(results["bottlenecks"]))
     cycle = results["cycleTimes"]
     phase.log(
         "INFO",
@@ -176,6 +187,8 @@ def _announce(phase: Phase, results: Json) -> None:
         f"average {spoken.duration(cycle['averageSeconds'])}, "
         f"90 % of {results['cases']:,} cases within {spoken.duration(cycle['p90Seconds'])}",
     )
+    if "bottlenecks" in results["leftOut"]:
+        return
     if not results["bottlenecks"]:
         phase.log("INFO", "No bottleneck: no activity has waiting before it that stands out")
         return

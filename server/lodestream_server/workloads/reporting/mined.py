@@ -10,6 +10,7 @@ from lodestream_server.workloads.mining.report.fit import clean
 from lodestream_server.workloads.mining.spoken import shortened
 from lodestream_server.workloads.phase import Json
 from lodestream_server.workloads.reporting.advice import advice_of, quoted
+from lodestream_server.workloads.reporting.learned import Learned
 from lodestream_server.workloads.reporting.model import (
     Block,
     Chart,
@@ -92,15 +93,26 @@ class Mined:
             *self._section("summary", [self.key_figures(), self.findings()]),
             *self._section("recommendations", [self._advice(20)]),
             *self._section("map", [self._picture("map")]),
-            *self._section("bottlenecks", [self._waiting(), self.bottleneck_chart(), *self._bottleneck_tables()]),
+            *self._section("bottlenecks", self._bottlenecks()),
             *self._section("times", [self.cycle_chart(), self.time_chart(), self._times_table()]),
-            *self._section("variants", [self._variants_table()]),
+            *self._section("variants", [] if "variants" in self._left_out else [self._variants_table()]),
             *self._section("activities", [self._activities_table()]),
             *self._section("resources", self._resources()),
             *self._section("rework", self._rework()),
+            *self._section("learning", Learned(self.source["learned"], self.speech, self.number).blocks()),
             *self._section("quality", self._quality()),
             *self._section("method", [self._terms()]),
         ]
+
+    @property
+    def _left_out(self) -> list[str]:
+        """Looks that the run's parameters did not want."""
+        return list(self.performance.get("leftOut", ()))
+
+    def _bottlenecks(self) -> list[Block | None]:
+        if "bottlenecks" in self._left_out:
+            return []
+        return [self._waiting(), self.bottleneck_chart(), *self._bottleneck_tables()]
 
     def _section(self, key: str, blocks: Sequence[Block | None]) -> list[Section]:
         kept = tuple(block for block in blocks if block is not None)
@@ -130,7 +142,7 @@ class Mined:
     def findings(self) -> Findings:
         """What stands out, in sentences."""
         speech, performance = self.speech, self.performance
-        said = [self._bottleneck_sentence()]
+        said = [] if "bottlenecks" in self._left_out else [self._bottleneck_sentence()]
         variants = self.discovery["variants"]
         if variants:
             first, top = variants[0], variants[: min(5, len(variants))]

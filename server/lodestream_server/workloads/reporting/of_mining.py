@@ -11,8 +11,8 @@ from lodestream_server.workloads.reporting.sources import mined_source, tables_o
 from lodestream_server.workloads.reporting.speech import speech_of
 
 
-def mining_pdf(phase: Phase, advice: Sequence[Json]) -> bytes:
-    """The detailed report of the run that this phase belongs to, in English."""
+def mining_pdf(phase: Phase, advice: Sequence[Json], learned: Json) -> bytes:
+    """The detailed report of the run that this phase belongs to, in English. `learned` is what learning found."""
     discovery, performance = phase.before("Process Discovery"), phase.before("Performance Analysis")
     phases = {done.name: done for done in (finished_loading(phase), discovery, performance)}
     source = mined_source(phases, advice) | {
@@ -22,6 +22,7 @@ def mining_pdf(phase: Phase, advice: Sequence[Json]) -> bytes:
         "dataset": phase.dataset.name if phase.dataset else "",
         "ended": None,
         "others": [],
+        "learned": learned,
     }
     speech = speech_of("en")
     drawings = draw_source(source, tables_of(discovery, performance), 1, speech, phase.check)

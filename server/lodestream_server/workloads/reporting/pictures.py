@@ -30,6 +30,8 @@ def draw_source(
     found: dict[str, str | None] = {"cycle": charts.cycle_times(source["performance"]["cycleTimes"], wording)}
     check()
     if tables:
+        if "bottlenecks" in source["performance"].get("leftOut", ()):  # nothing on the map stands out
+            tables = {**tables, "waiting": tables["waiting"].clear()}
         found["time"] = charts.over_time(tables["hours"], wording)
         check()
         content = _content(tables)

@@ -18,6 +18,9 @@ from lodestream_server.workloads.phase import EarlierRun, Finished, Json
 #: Rows of each table that a source keeps.
 MOST_ROWS = 50
 
+#: The phase of operations; a job that learns does so beside its performance analysis.
+LEARNING = "Machine Learning Analysis"
+
 #: Tables that performance analysis leaves, and what a report takes from them.
 TABLES = ("nodes", "flow", "waiting", "hours", "rework", "resources")
 
@@ -34,7 +37,7 @@ def source_of(run: EarlierRun) -> Json:
         "ended": _instant(run.ended),
     }
     if {"Process Discovery", "Performance Analysis"} <= phases.keys():
-        known = {*LOADING_PHASES, "Process Discovery", "Performance Analysis", "Report Generation"}
+        known = {*LOADING_PHASES, "Process Discovery", "Performance Analysis", LEARNING, "Report Generation"}
         return base | mined_source(phases) | {"others": _others(phases, known)}
     if "Data Cleaning" in phases:
         return base | _prepared(phases)
@@ -65,8 +68,16 @@ def mined_source(phases: Mapping[str, Finished], advice: Sequence[Json] | None =
         "recommendations": list(advice)[:MOST_ROWS],
         "activities": page.activity_rows(tables).head(MOST_ROWS).to_dicts() if "nodes" in tables else [],
         "overTime": _over_time(tables),
+        "learned": _bounded(learned_by(phases)),
         "hasTables": "nodes" in tables,
     }
+
+
+def learned_by(phases: Mapping[str, Finished]) -> Json:
+    """What a mining run learned, wherever it did; empty when it did not."""
+    if LEARNING in phases:
+        return phases[LEARNING].results
+    return dict(phases["Performance Analysis"].results.get("learning", {}))
 
 
 def tables_of(discovery: Finished, performance: Finished) -> dict[str, pl.DataFrame]:

@@ -17,6 +17,7 @@ from lodestream_server.workloads.mining.report.frame import Caption
 from lodestream_server.workloads.mining.report.options import KNOWN, Wanted, wanted
 from lodestream_server.workloads.mining.report.process_map import draw
 from lodestream_server.workloads.mining.validated import ValidatedLog, open_log
+from lodestream_server.workloads.mining.wishes import Looks, looks
 from lodestream_server.workloads.phase import Json, Phase
 
 __all__ = ["report"]
@@ -34,6 +35,8 @@ class _Sources:
     advice: list[Recommendation]
     title: str
     dataset: str
+    asked: Looks
+    learned: Json
 
 
 def report(phase: Phase) -> Json:
@@ -47,7 +50,10 @@ def report(phase: Phase) -> Json:
     outputs: list[Json] = []
     results: Json = {"recommendations": [item.as_json() for item in sources.advice]}
     phase.progress(0, sources.log.events, "Drawing the process map")
-    content = selection.select(sources.tables["nodes"], sources.tables["flow"], sources.tables["waiting"])
+    waiting = sources.tables["waiting"]
+    # Without the look at bottlenecks nothing on the map stands out.
+    marked = waiting if sources.asked.bottlenecks else waiting.clear()
+    content = selection.select(sources.tables["nodes"], sources.tables["flow"], marked)
     results["processMap"] = {
         "activitiesShown": len(content.activities),
         "activities": content.all_activities,
@@ -62,7 +68,7 @@ def report(phase: Phase) -> Json:
     if what.html:
         outputs.append(_html(phase, sources, svg))
         if "PDF" in what.formats:
-            outputs.append(_pdf(phase, results["recommendations"]))
+            outputs.append(_pdf(phase, results["recommendations"], sources.learned))
     outputs += _tables(phase, sources, what, results)
     results["outputs"] = outputs
     results["reportsCreated"] = len(outputs)
@@ -81,13 +87,32 @@ def _sources(phase: Phase) -> _Sources:
         },
     }
     tables = {name: pl.read_parquet(path, glob=False) for name, path in files.items() if path.exists()}
+    asked = looks(phase.parameters)
     advice: list[Recommendation] = []
-    if phase.parameters.get("generateOptimizationRecommendations") is not False:
-        advice = recommend(performance.results, tables["variants"], log.counts)
+    if asked.advice:
+        variants = tables["variants"] if asked.variants else tables["variants"].clear()
+        advice = recommend(performance.results, variants, log.counts)
     dataset = phase.dataset.name if phase.dataset else ""
     return _Sources(
-        log, discovery.results, performance.results, tables, discovery.folder / "cases", advice, phase.run_name, dataset
+        log,
+        discovery.results,
+        performance.results,
+        tables,
+        discovery.folder / "cases",
+        advice,
+        phase.run_name,
+        dataset,
+        asked,
+        learned_results(phase),
     )
+
+
+def learned_results(phase: Phase) -> Json:
+    """What learning found, wherever it was done: in a phase of its own (operations), beside performance (jobs)."""
+    try:
+        return phase.before("Machine Learning Analysis").results
+    except KeyError:
+        return dict(phase.before("Performance Analysis").results.get("learning", {}))
 
 
 def _subtitle(sources: _Sources) -> str:
@@ -145,6 +170,8 @@ def _html(phase: Phase, sources: _Sources, svg: str) -> Json:
                 advice=[item.as_json() for item in sources.advice],
                 process_map=svg,
                 charts=drawings,
+                asked=sources.asked,
+                learned=sources.learned,
             )
         ),
         "utf-8",
@@ -159,12 +186,12 @@ def _html(phase: Phase, sources: _Sources, svg: str) -> Json:
     return {"kind": "ProcessMiningReport", "file": path.name, "format": "HTML"}
 
 
-def _pdf(phase: Phase, advice: list[Json]) -> Json:
+def _pdf(phase: Phase, advice: list[Json], learned: Json) -> Json:
     # Here and not above: it draws with this package, and most runs want no PDF.
     from lodestream_server.workloads.reporting.of_mining import mining_pdf
 
     path = phase.out / "report.pdf"
-    path.write_bytes(mining_pdf(phase, advice))
+    path.write_bytes(mining_pdf(phase, advice, learned))
     phase.artifact(
         path,
         name=f"{phase.run_name} Report (PDF)",
@@ -177,7 +204,7 @@ def _pdf(phase: Phase, advice: list[Json]) -> Json:
 
 def _tables(phase: Phase, sources: _Sources, what: Wanted, results: Json) -> list[Json]:
     made = []
-    if "CSV" in what.formats:
+    if "CSV" in what.formats and sources.asked.variants:
         made.append(_variants(phase, sources.tables["variants"]))
     if "JSON" in what.formats:
         made.append(_json(phase, sources, results))
@@ -227,6 +254,7 @@ def _json(phase: Phase, sources: _Sources, results: Json) -> Json:
         "loading": sources.log.summary,
         "discovery": sources.discovery,
         "performance": sources.performance,
+        **({"learning": sources.learned} if sources.learned else {}),
         "recommendations": results["recommendations"],
     }
     path.write_text(json.dumps(whole, ensure_ascii=False, indent=1, allow_nan=False, default=str), "utf-8")

@@ -33,7 +33,8 @@ def wanted(parameters: Mapping[str, Any]) -> Wanted:
     formats = frozenset(named & set(KNOWN))
     return Wanted(
         html=options.get("generateReports") is not False or "HTML" in formats,
-        map=options.get("createVisualizations") is not False or bool(formats & {"SVG", "PDF"}),
+        # A PDF without a report is the map alone.
+        map=options.get("createVisualizations") is not False or "SVG" in formats,
         formats=formats if formats & (_DATA | {"PDF"}) else formats | _USUAL,
         unknown=tuple(item for item in dict.fromkeys(asked) if item not in KNOWN),
     )

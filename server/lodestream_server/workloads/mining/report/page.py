@@ -17,6 +17,7 @@ from markupsafe import Markup
 from lodestream_server.workloads.mining import spoken
 from lodestream_server.workloads.mining.report import charts
 from lodestream_server.workloads.mining.report.fit import clean
+from lodestream_server.workloads.mining.wishes import Looks
 from lodestream_server.workloads.phase import Json
 
 #: Rows shown of each table.
@@ -45,7 +46,8 @@ PALETTE = (
 class Story:
     """What the page tells: results of the phases, their full tables, and the drawings as SVG.
 
-    `loading` is log.json, `faults` are the validation errors that loading found: type, count, resolved.
+    `loading` is log.json, `faults` are the validation errors that loading found: type, count, resolved; `learned`
+    is what learning found, empty without it.
     """
 
     title: str
@@ -58,6 +60,8 @@ class Story:
     advice: list[Json]
     process_map: str
     charts: Mapping[str, str | None]
+    asked: Looks
+    learned: Json
 
 
 def render(story: Story) -> str:
@@ -106,6 +110,8 @@ def _context(story: Story) -> dict[str, Any]:
         "resources_total": tables["resources"].height if "resources" in tables else 0,
         "rework_rows": tables["rework"].head(REWORK).to_dicts(),
         "bar": _bar,
+        "asked": story.asked,
+        "learned": story.learned,
     }
 
 

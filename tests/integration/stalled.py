@@ -29,10 +29,15 @@ _TIMED = 20
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Bytes for each stalled reader; by what part the others' time grew (0.1 is ten percent, of medians); how many
-    events there were, and how many of them a stalled reader got once it read again."""
+    """Bytes for each stalled reader; by what part the server's processor time for the others grew (0.1 is ten percent)
+    and by what part their seconds did, of medians; how many events there were, and how many of them a stalled reader
+    got once it read again.
+
+    Seconds are those of all programs of the machine: beside busy ones they differ by a third between two halves of a
+    run."""
 
     bytes_each: float
+    dearer: float
     slower: float
     added: int
     late: int
@@ -52,6 +57,12 @@ class _Side:
     def rss(self) -> int:
         """Resident bytes of the server."""
         return int(psutil.Process(self.process.pid).memory_info().rss)
+
+    @property
+    def cpu_s(self) -> float:
+        """Processor time that the server has used."""
+        used = psutil.Process(self.process.pid).cpu_times()
+        return float(used.user + used.system)
 
     async def emit(self, events: int) -> float:
         """Seconds for so many events, one after the other, to reach all who read."""
@@ -78,11 +89,20 @@ async def cost_of_stalling(*, events: int, watchers: int, rounds: int) -> Cost:
         for _ in range(STALLED):
             await stack.enter_async_context(_over_rest(held))
         grown = [await _filled(side, events) for side in (plain, held)]
-        times = [(await plain.emit(_TIMED), await held.emit(_TIMED)) for _ in range(rounds)]
-        without, with_them = (statistics.median(column) for column in zip(*times, strict=True))
+        turns = [(await _timed(plain), await _timed(held)) for _ in range(rounds)]
+        cpu_s = [sum(turn[side][1] for turn in turns) for side in (0, 1)]
+        took_s = [statistics.median(turn[side][0] for turn in turns) for side in (0, 1)]
         added = events + _TIMED * rounds
         late = await _caught_up(stalled[0], added)
-        return Cost((grown[1] - grown[0]) / (2 * STALLED), with_them / without - 1, added, late)
+        each = (grown[1] - grown[0]) / (2 * STALLED)
+        # The clock of processor time ticks a hundred times a second: a single turn may cost nothing by it.
+        return Cost(each, cpu_s[1] / max(cpu_s[0], 0.01) - 1, took_s[1] / took_s[0] - 1, added, late)
+
+
+async def _timed(side: _Side) -> tuple[float, float]:
+    """Seconds, and processor seconds of the server, of one turn."""
+    before = side.cpu_s
+    return await side.emit(_TIMED), side.cpu_s - before
 
 
 async def _filled(side: _Side, events: int) -> int:

@@ -53,5 +53,26 @@ def language(net: PetriNet, longest: int = 6) -> set[Trace]:
     return found
 
 
+def replays(net: PetriNet, trace: Trace) -> bool:
+    """Whether the net can do exactly this trace, from the initial marking to the final one."""
+    before = {step.name: {place for place, name in net.arcs if name == step.name} for step in net.transitions}
+    after = {step.name: {place for name, place in net.arcs if name == step.name} for step in net.transitions}
+    begin = (frozenset(net.initial), 0)
+    known, waiting = {begin}, [begin]
+    while waiting:
+        marking, done = waiting.pop()
+        if done == len(trace) and marking == frozenset(net.final):
+            return True
+        for step in net.transitions:
+            ahead = done + (step.label is not None)
+            if not before[step.name] <= marking or (step.label is not None and trace[done : done + 1] != (step.label,)):
+                continue
+            state = (marking - before[step.name] | after[step.name], ahead)
+            if state not in known:
+                known.add(state)
+                waiting.append(state)
+    return False
+
+
 def _frozen(marking: Mapping[str, int]) -> frozenset[tuple[str, int]]:
     return frozenset((place, count) for place, count in marking.items() if count)

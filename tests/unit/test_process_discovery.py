@@ -16,7 +16,7 @@ from lodestream_server.workloads.process_models.net import PetriNet, Transition
 from lodestream_server.workloads.process_models.picture import picture
 
 from lodestream.samples.loan_process import way
-from tests.unit.process_model_world import Trace, language
+from tests.unit.process_model_world import Trace, language, replays
 
 
 def seen(log: dict[str, int] | dict[Trace, int]) -> Behaviour:
@@ -49,27 +49,6 @@ def mined(log: dict[str, int] | dict[Trace, int], algorithm: str = "heuristics")
 def told(net: PetriNet, longest: int = 6) -> set[str]:
     """The traces of a net as words."""
     return {"".join(trace) for trace in language(net, longest)}
-
-
-def replays(net: PetriNet, trace: Trace) -> bool:
-    """Whether the net can do exactly this trace, from the initial marking to the final one."""
-    before = {step.name: {place for place, name in net.arcs if name == step.name} for step in net.transitions}
-    after = {step.name: {place for name, place in net.arcs if name == step.name} for step in net.transitions}
-    begin = (frozenset(net.initial), 0)
-    known, waiting = {begin}, [begin]
-    while waiting:
-        marking, done = waiting.pop()
-        if done == len(trace) and marking == frozenset(net.final):
-            return True
-        for step in net.transitions:
-            ahead = done + (step.label is not None)
-            if not before[step.name] <= marking or (step.label is not None and trace[done : done + 1] != (step.label,)):
-                continue
-            state = (marking - before[step.name] | after[step.name], ahead)
-            if state not in known:
-                known.add(state)
-                waiting.append(state)
-    return False
 
 
 def test_a_sequence_becomes_a_line_without_silent_steps() -> None:

@@ -1,11 +1,17 @@
 """Analysis through the whole real server: every type on the loan log, and what is refused at the door."""
 
+import asyncio
+from typing import Any
+
 import pytest
+from lodestream_server.workloads.process_models.bpmn import write_bpmn
+from lodestream_server.workloads.process_models.pnml import read_pnml
 
 from lodestream import wire
 from lodestream.errors import InvalidField, LodestreamError
 from lodestream.samples.loan_applications import BOTTLENECK, write_log
-from lodestream.v1 import common_pb2
+from lodestream.samples.loan_model import write_model
+from lodestream.v1 import common_pb2, resource_pb2
 from tests.contract.doors import GrpcDoor
 from tests.contract.kinds import JOBS
 from tests.contract.world import World
@@ -21,6 +27,7 @@ TYPES = {
     "variants": "ProcessVariants",
     "resources": "HandoverOfWork",
     "comparison": "Comparison",
+    "conformance": "DeviatingCases",
 }
 
 
@@ -80,3 +87,39 @@ async def test_wrong_words_are_refused_before_anything_runs(tmp_path):
     named = {violation.field: violation.description for violation in caught.value.violations}
     assert named.keys() == {"parameters.analysisType", "parameters.filters[0].operator"}
     assert "bottleneck" in named["parameters.analysisType"]
+
+
+async def test_a_registered_model_is_what_the_log_is_checked_against(tmp_path):
+    """As PNML and as BPMN: the deviating cases of the generator; a file that is no net ends the job with its field."""
+    truth = write_log(tmp_path / "loans.csv", 300)
+    write_model(tmp_path / "loans.pnml")
+    write_bpmn(read_pnml(tmp_path / "loans.pnml"), tmp_path / "loans.bpmn")
+    (tmp_path / "empty.pnml").write_bytes(b"<pnml><net/></pnml>")
+    async with running_server(tmp_path / "data") as server:
+        client = World(GrpcDoor(server.channel, server.token), TENANT, PROJECT, tmp_path)
+        uploaded = await client.upload((tmp_path / "loans.csv").read_bytes(), file_name="loans.csv")
+        runs = []
+        for name in ("loans.pnml", "loans.bpmn", "empty.pnml"):
+            resource = await _registered(client, name, (tmp_path / name).read_bytes())
+            given = {"datasetId": uploaded.dataset_id, "analysisType": "conformance", "modelResourceId": resource}
+            runs.append(client.finished(JOBS, ANALYSIS, parameters=given))
+        ids = await asyncio.gather(*runs)
+        *found, refused = [
+            await client.results(JOBS, run_id, format=common_pb2.RESULT_FORMAT_DETAILED) for run_id in ids
+        ]
+    assert not refused.success
+    assert "parameters.modelResourceId: the model file has 0 places" in refused.error.message
+    for results in found:
+        assert results.success, results.error
+        fit = dict(results.stage_results)["Analysis"]["conformance"]
+        assert fit["deviatingCases"] == len(truth.deviating_cases) > 0
+        assert {"DeviatingCases", "Deviations", "ProcessModel"} <= {
+            output.type for output in results.results.additional_outputs
+        }
+
+
+async def _registered(client: World, name: str, content: bytes) -> str:
+    fields: dict[str, Any] = {**client.scope, "resource_name": name, "content": content}
+    request = resource_pb2.RegisterResourceRequest(resource_type=resource_pb2.RESOURCE_TYPE_MODEL, **fields)
+    answer = await client.door.call("ResourceService/RegisterResource", request)
+    return str(answer.resource_id)

@@ -10,14 +10,17 @@ from lodestream_server.workloads.process_models.game import Game
 from lodestream_server.workloads.process_models.measuring import Measuring
 from lodestream_server.workloads.process_models.net import PetriNet
 from lodestream_server.workloads.process_models.replay import Replay, Tokens
-from r4pm.bindings.conformance.case_centric.alignments import align_trace
+from r4pm.bindings.conformance.case_centric.alignments import AlignmentOptions, align_trace
 
 from tests.unit.process_model_world import LOOPED, language, net_of
 
 LINE = net_of("s > A > m", "m > B > e")
 #: B and C in any order between A and D; B may be left out.
 DIAMOND = net_of("s > A > a b", "a > B > c", "a > . > c", "b > C > d", "c d > D > e")
-COSTS = {"sync_move_cost": 0, "log_move_cost": 1, "model_move_cost": 1, "silent_move_cost": 0}
+COSTS: AlignmentOptions = {
+    "cost_fn": {"sync_move_cost": 0, "log_move_cost": 1, "model_move_cost": 1, "silent_move_cost": 0},
+    "max_states": 100_000,
+}
 
 
 def _measured(net: PetriNet, *variants: tuple[str, int]) -> Measuring:
@@ -105,7 +108,7 @@ def test_costs_are_optimal(name):
     runs = language(net, 5)
     for trace in [*traces, *map(list, sorted(runs))]:
         aligned = aligner.trace(trace)
-        assert aligned.cost == align_trace(other, trace, {"cost_fn": COSTS, "max_states": 100_000})["cost"]
+        assert aligned.cost == align_trace(other, trace, COSTS)["cost"]
         assert (aligned.cost == 0) == (tuple(trace) in runs or (len(trace) > 5 and aligned.cost == 0))
         assert [move.activity for move in aligned.moves if move.kind in ("together", "extra")] == trace
         assert not (replay.trace(trace).tokens.perfect and aligned.cost)

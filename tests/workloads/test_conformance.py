@@ -2,6 +2,7 @@
 
 import csv
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -114,7 +115,7 @@ def test_page_tables_and_models_are_given_out(checked):
 
 def test_it_can_be_cancelled_at_any_point(loans, tmp_path):
     """Between variants and inside them."""
-    given = {"analysisType": "conformance", "modelResourceId": str(loans[0] / "loans.pnml")}
+    given: dict[str, Any] = {"analysisType": "conformance", "modelResourceId": str(loans[0] / "loans.pnml")}
     here = analysed(tmp_path, loans[0] / "loans.csv", last="Data Preparation", **given)
     whole = phase(tmp_path / "whole", loans[0] / "loans.csv", "Analysis", here, **given)
     whole.run(analyse)

@@ -1,7 +1,10 @@
 """A small round of the proof in tests/acceptance: kills of the sender, a receiver that fails, nothing lost."""
 
+from datetime import datetime
+from functools import partial
+
 from lodestream_server.delivery import attempt_log, rows
-from lodestream_server.delivery.attempts import Attempt, DisablingRule, record
+from lodestream_server.delivery.attempts import Attempt, DisablingRule, Outcome, ask_again, record
 
 from tests.integration.delivery_chaos import survive
 from tests.integration.delivery_world import CLOCK, SCOPE, World, delivering, eventually, receiving, webhook, whole_run
@@ -72,13 +75,39 @@ async def test_pruning_takes_what_is_settled_and_old_and_nothing_else(tmp_path):
         now = CLOCK.now()
         open_ = Attempt("dlv-open", "op-1", 1, 1, "operation.completed", 1, now, now, "retry", 500)
         await world.store.write(lambda tx: record(tx, hook.number, open_, None, DisablingRule(9, 9.0)))
-        assert await world.store.write(lambda tx: attempt_log.prune(tx, now)) <= 1
+        assert await _pruned(world, now) <= 1
         later = CLOCK.now()
         await world.store.write(lambda tx: rows.move(tx, hook.number, world.store.position))
-        await world.store.write(lambda tx: attempt_log.prune(tx, later))
+        await _pruned(world, later)
         left = await world.store.read(lambda db: attempt_log.unsettled(db, hook.number))
         assert await world.store.read(lambda db: attempt_log.find(db, hook.number, receiver.got[0].id)) is None
     assert [one.delivery_id for one in left] == ["dlv-open"]
+
+
+async def test_what_is_asked_for_again_keeps_its_attempts(tmp_path):
+    """Between the look and the step; and what settled a delivery goes last."""
+    async with delivering(tmp_path) as world:
+        hook = await world.delivery.webhooks.register(SCOPE, webhook("http://127.0.0.1:1/hook", "operation.completed"))
+        await world.delivery.close()
+        now, rule = CLOCK.now(), DisablingRule(9, 9.0)
+        for name in ("dlv-one", "dlv-two"):
+            outcomes: tuple[Outcome, ...] = ("retry", "delivered")
+            for number, outcome in enumerate(outcomes, start=1):
+                made = Attempt(name, "op-1", 1, 0, "operation.completed", number, now, now, outcome, 200)
+                await world.store.write(partial(record, endpoint=hook.number, attempt=made, cursor=None, rule=rule))
+        old = await world.store.read(partial(attempt_log.old, before=CLOCK.now(), most=3))
+        assert len(old) == 3
+        await world.store.write(partial(ask_again, endpoint=hook.number, newest=made, now=now))
+        assert await world.store.write(partial(attempt_log.prune, numbers=old)) == 2
+        assert await world.store.read(lambda db: attempt_log.find(db, hook.number, "dlv-one")) is None
+        kept = await world.store.read(lambda db: attempt_log.find(db, hook.number, "dlv-two"))
+        assert kept is not None
+        assert [one.outcome for one in kept.attempts] == ["tried", "delivered", "asked"]
+
+
+async def _pruned(world: World, before: datetime) -> int:
+    numbers = await world.store.read(partial(attempt_log.old, before=before, most=100))
+    return await world.store.write(partial(attempt_log.prune, numbers=numbers))
 
 
 async def _delivered(world: World, number: int, delivery_id: str):

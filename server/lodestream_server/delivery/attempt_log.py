@@ -1,6 +1,7 @@
 """Deliveries as their attempts tell them: queries for the readers, and the cutting of what is old."""
 
 import sqlite3
+from collections.abc import Sequence
 from datetime import datetime
 from itertools import groupby
 
@@ -63,19 +64,29 @@ def page_of(
     return Page(tuple(by_id[delivery] for delivery in shown), after)
 
 
-def prune(tx: Transaction, before: datetime) -> int:
-    """Deletes the attempts of deliveries settled before then; how many. For retention.
+def old(connection: sqlite3.Connection, before: datetime, most: int) -> list[int]:
+    """Numbers of attempts of deliveries settled before then, at most so many. For retention. The oldest first: what
+    settled a delivery stays until its other attempts have gone.
 
     What lies beyond an endpoint's cursor stays: a restart would send it again.
     """
-    done = tx.connection.execute(
-        "DELETE FROM attempts WHERE number IN ("
+    rows = connection.execute(
         "SELECT a.number FROM attempts a JOIN endpoints e ON e.number = a.endpoint"
         " WHERE a.time < ? AND (e.run IS NOT NULL OR a.position <= e.cursor)"
-        f" AND {_NEWEST_OUTCOME} IN ('delivered', 'failed'))",
-        (to_us(before),),
+        f" AND {_NEWEST_OUTCOME} IN ('delivered', 'failed') ORDER BY a.number LIMIT ?",
+        (to_us(before), most),
     )
-    return done.rowcount
+    return [row[0] for row in rows]
+
+
+def prune(tx: Transaction, numbers: Sequence[int]) -> int:
+    """Deletes these attempts, unless their delivery has been asked for again meanwhile; how many."""
+    marks = ", ".join("?" * len(numbers))
+    return tx.connection.execute(
+        "DELETE FROM attempts WHERE number IN (SELECT a.number FROM attempts a"
+        f" WHERE a.number IN ({marks}) AND {_NEWEST_OUTCOME} IN ('delivered', 'failed'))",
+        numbers,
+    ).rowcount
 
 
 def _attempt(row: tuple) -> Attempt:  # type: ignore[type-arg]  # sqlite rows have no types

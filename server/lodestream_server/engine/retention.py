@@ -13,7 +13,7 @@ from functools import partial
 from typing import Final
 
 from lodestream.errors import DatasetInUse, DatasetNotFound
-from lodestream_server.delivery.attempt_log import prune
+from lodestream_server.delivery import attempt_log
 from lodestream_server.engine.clock import Clock
 from lodestream_server.engine.keeping import Keep, Policy
 from lodestream_server.engine.leavings import Leavings
@@ -26,7 +26,7 @@ from lodestream_server.store.times import to_us
 
 log = logging.getLogger(__name__)
 
-#: Runs looked for at a stretch; the writer has others to serve.
+#: Runs and attempts looked for at a stretch; the writer has others to serve.
 _AT_ONCE: Final = 200
 _BEGIN: Final = datetime(1970, 1, 1, tzinfo=UTC)
 #: How far a sweep looks back beyond what the last one saw: a run that somebody needed then may be free now.
@@ -78,7 +78,7 @@ class Retention:
             await self._files(tenant, keep, swept)
             await self._datasets(tenant, keep, swept)
         if (before := self._before(self._policy.attempts_days)) is not None:
-            swept.attempts = await self._store.write(partial(prune, before=before))
+            await self._attempts(before, swept)
         if (before := self._before(self._policy.requests_days)) is not None:
             swept.requests = await self._store.write(partial(forget, before=before))
         return swept
@@ -140,6 +140,13 @@ class Retention:
                 await self._store.write(partial(remove_dataset, scope=Scope(tenant, project), dataset_id=dataset_id))
                 await asyncio.to_thread(self._store.files.drop_dataset, dataset_id)
                 swept.datasets += 1
+
+    async def _attempts(self, before: datetime, swept: Swept) -> None:
+        find = partial(attempt_log.old, before=before, most=_AT_ONCE)
+        while numbers := await self._store.read(find):
+            if not (gone := await self._store.write(partial(attempt_log.prune, numbers=numbers))):
+                return  # all of them were asked for again meanwhile
+            swept.attempts += gone
 
     def _before(self, days: float | None) -> datetime | None:
         return None if days is None else self._clock.now() - timedelta(days=days)

@@ -12,11 +12,13 @@ from typing import Any
 
 from lodestream_server.engine.engine import Engine
 from lodestream_server.runs.fold import replay
-from lodestream_server.runs.states import RunKind
+from lodestream_server.runs.state import RunState
+from lodestream_server.runs.states import RunKind, State
 from lodestream_server.store.paging import PageRequest
 from lodestream_server.store.reading import RunFilter
 
 from tests.integration.engine_world import ROOT, SCOPE, engine_at
+from tests.integration.loaded_server import CANCELLED
 
 #: Long enough for some servers to do a little, short enough for others to die in their recovery: in terms of what the
 #: first one needed for its first acknowledgement, because a busy machine may take seconds to start a program.
@@ -38,9 +40,13 @@ async def survive(folder: Path, kills: int, seed: int) -> int:
         runs = [run_id for kind in RunKind for run_id in await _all(engine, kind)]
         lost = {run_id for _, run_id in lines} - set(runs)
         assert not lost, f"seed {seed}: acknowledged and lost: {sorted(lost)[:5]}"
+        cancelled = {run_id for word, run_id in lines if word == CANCELLED}
+        assert cancelled, f"seed {seed}: no cancellation was acknowledged"
         names: Counter[str] = Counter()
         for run_id in runs:
-            names[await _checked(engine, run_id)] += 1
+            run = await _checked(engine, run_id)
+            assert run.state is State.CANCELLED or run_id not in cancelled, f"seed {seed}: {run_id} is {run.state}"
+            names[run.name] += 1
         twice = [name for name, times in names.items() if times > 1]
         assert not twice, f"seed {seed}: there twice: {twice[:5]}"
     return len(runs)
@@ -92,11 +98,11 @@ async def _all(engine: Engine, kind: RunKind) -> list[str]:
             return found
 
 
-async def _checked(engine: Engine, run_id: str) -> str:
+async def _checked(engine: Engine, run_id: str) -> RunState:
     async with asyncio.timeout(120):
         run = await engine.ended(SCOPE, run_id)
     events = await engine.events(SCOPE, run_id)
     assert [event.sequence for event in events] == list(range(1, len(events) + 1)), run_id
     assert sum(event.ends_run for event in events) == 1, run_id
     assert replay(events) == run, run_id
-    return run.name
+    return run

@@ -1,10 +1,12 @@
 """A server without doors that sends itself work until it is killed: `python -m tests.integration.loaded_server DATA_DIR
-LEDGER SEED`. A line in the ledger is an acknowledgement, durable before anything else happens."""
+LEDGER SEED`. A line in the ledger is an acknowledgement, durable before anything else happens: the name of a run that
+was submitted, or CANCELLED, and its id."""
 
 import asyncio
 import os
 import random
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from lodestream_server.engine.batches import NewBatch, NewStep
@@ -16,6 +18,8 @@ from lodestream_server.store.requests import RequestId
 from lodestream.errors import LodestreamError
 from tests.integration.engine_world import SCOPE, engine_at, job
 
+#: In the ledger, instead of the name.
+CANCELLED = "cancelled"
 _AT_ONCE = 4
 
 
@@ -35,16 +39,21 @@ async def _send(engine: Engine, told: int, sender: str, dice: random.Random) -> 
             run_ids = await _batch(engine, name)
         else:
             run_ids = [await _job(engine, name, dice)]
-        # One write, which a kill does not cut in two.
-        os.write(told, "".join(f"{name} {run_id}\n" for run_id in run_ids).encode())
-        os.fsync(told)
+        _note(told, name, run_ids)
         if dice.random() < 0.2:
             try:
                 await engine.cancel(SCOPE, run_ids[0], CancelOrder(force=dice.random() < 0.5))
             except LodestreamError:
                 continue
+            _note(told, CANCELLED, run_ids[:1])
         elif dice.random() < 0.7:
             await engine.ended(SCOPE, run_ids[-1])
+
+
+def _note(told: int, name: str, run_ids: Sequence[str]) -> None:
+    # One write, which a kill does not cut in two.
+    os.write(told, "".join(f"{name} {run_id}\n" for run_id in run_ids).encode())
+    os.fsync(told)
 
 
 async def _job(engine: Engine, name: str, dice: random.Random) -> str:

@@ -94,12 +94,23 @@ def test_each_is_alone(lodestream, n):
     assert lodestream.clock.advance(90) == 90
     assert len(lodestream.journal.calls("SubmitJob")) == 1
 
+async def over_asyncio(lodestream):
+    from lodestream.v1 import job_pb2, job_pb2_grpc
+    stub = job_pb2_grpc.JobServiceStub(lodestream.aio_channel)
+    request = job_pb2.ListJobsRequest(tenant_id=lodestream.tenant_id, project_id=lodestream.project_id)
+    assert len((await stub.ListJobs(request)).jobs) == len(lodestream.examples("list-jobs.response")["jobs"])
+    await lodestream.aio_channel.close()
+
+def test_the_doors_are_open_to_asyncio_too(lodestream):
+    import asyncio
+    asyncio.run(over_asyncio(lodestream))
+
 def test_both_doors(lodestream, lodestream_transport):
     assert lodestream_transport in ("grpc", "rest")
 """
 
 
-@pytest.mark.parametrize(("transport", "passed"), [("both", "6 passed"), ("grpc", "5 passed")])
+@pytest.mark.parametrize(("transport", "passed"), [("both", "7 passed"), ("grpc", "6 passed")])
 def test_tests_are_alone_in_their_sessions_and_run_over_the_doors_in_use(tmp_path, transport, passed):
     """One run a door."""
     done = run(project(tmp_path, TWO), f"--lodestream-transport={transport}")
@@ -110,4 +121,4 @@ def test_the_plugin_works_under_xdist(tmp_path):
     """A mock for each worker."""
     pytest.importorskip("xdist")
     done = run(project(tmp_path, TWO), "-n", "2", "--lodestream-transport=grpc")
-    assert "5 passed" in done.stdout, done.stdout + done.stderr
+    assert "6 passed" in done.stdout, done.stdout + done.stderr

@@ -114,6 +114,23 @@ async def test_what_a_body_shares_with_the_answer_is_echoed():
     assert (await world.call("GetOperation")).operation_name == "Mine"
 
 
+async def test_an_own_workload_keeps_its_name():
+    """Started as Custom, it is shown, listed, filtered and retried under the name that the caller gave."""
+    world = World(scenario="operation-retried", clock="step")
+    own = {"operationType": "Custom", "customType": "TopActivities"}
+    body = {**documented_body("StartOperation", "en"), **own}
+    started = await world.call("StartOperation", request_of("StartOperation", body))
+    assert wire.to_dict(started).items() >= own.items()
+    listed = await world.call("ListOperations", custom_type="TopActivities")
+    assert [entry.operation_id for entry in listed.operations] == [started.operation_id]
+    job = {"jobType": "Custom", "customType": "TopActivities"}
+    submitted = await world.call("SubmitJob", request_of("SubmitJob", {**documented_body("SubmitJob", "en"), **job}))
+    assert wire.to_dict(await world.call("GetJob", job_id=submitted.job_id)).items() >= job.items()
+    assert wire.to_dict(await world.call("GetOperation", operation_id=started.operation_id)).items() >= own.items()
+    with pytest.raises(aio.AioRpcError, match="custom_type: is required where the type is Custom"):
+        await world.call("StartOperation", request_of("StartOperation", {**body, "customType": ""}))
+
+
 async def test_the_first_submission_has_the_documented_id_and_later_ones_follow_from_the_seed():
     """The same under the same seed, others under another."""
     body = documented_body("SubmitJob", "en")

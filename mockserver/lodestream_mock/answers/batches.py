@@ -11,7 +11,7 @@ from lodestream.v1.common_pb2 import OperationStatus
 from lodestream_mock.answers.call import CALLER, Call, answers
 from lodestream_mock.answers.operations import receipt
 from lodestream_mock.answers.replay import echo, payload
-from lodestream_mock.answers.submitting import once, run_with_id, word
+from lodestream_mock.answers.submitting import once, run_with_id, type_of, word
 from lodestream_mock.answers.unknown import missing
 from lodestream_mock.play import typed
 from lodestream_mock.play.as_job import error_of
@@ -31,9 +31,12 @@ _ENDED = (
 
 @answers("SubmitBatch")
 def submit_batch(call: Call, request: batch.SubmitBatchRequest) -> batch.SubmitBatchResponse:
-    """Steps with documented keys play their stories, others the scenario's operation. Raises DependencyProblem."""
+    """Steps with documented keys play their stories, others the scenario's operation. Raises DependencyProblem,
+    InvalidField."""
     wire.with_defaults(request)
     _acyclic(request)
+    for index, operation in enumerate(request.operations):
+        type_of(operation, "operation_type", f"operations[{index}].")  # before anything is there
     return once(call, request, lambda: _submit(call, request))
 
 
@@ -54,7 +57,7 @@ def _submit(call: Call, request: batch.SubmitBatchRequest) -> batch.SubmitBatchR
             step.story if step else session.scenario.submit["operation"],
             project_id=request.project_id,
             name=operation.operation_name,
-            type=word(operation, "operation_type"),
+            type=type_of(operation, "operation_type"),
             priority=word(operation, "priority") or "Normal",
             timeout=operation.timeout.seconds * 1000 if operation.HasField("timeout") else None,
             dependencies=tuple(keys[key] for key in operation.dependencies),

@@ -11,7 +11,7 @@ from lodestream.v1.common_pb2 import JobStatus
 from lodestream_mock.answers import filters
 from lodestream_mock.answers.call import CALLER, Call, answers
 from lodestream_mock.answers.replay import echo, payload, told
-from lodestream_mock.answers.submitting import new_run, once, word
+from lodestream_mock.answers.submitting import new_run, once, type_of, word
 from lodestream_mock.answers.unknown import run_of
 from lodestream_mock.play import typed
 from lodestream_mock.play.artifacts import download_path
@@ -41,7 +41,7 @@ def _submit(call: Call, request: job.SubmitJobRequest) -> job.SubmitJobResponse:
         project_id=request.project_id,
         name=request.job_name,
         description=request.job_description,
-        type=word(request, "job_type"),
+        type=type_of(request, "job_type"),
         priority=word(request, "priority"),
         timeout=minutes * _MINUTE if minutes else None,
         dependencies=tuple(request.dependencies),
@@ -102,7 +102,7 @@ def list_jobs(call: Call, request: job.ListJobsRequest) -> job.ListJobsResponse:
         out.summary.completed_jobs = statuses.count(JobStatus.JOB_STATUS_COMPLETED)
         out.summary.failed_jobs = statuses.count(JobStatus.JOB_STATUS_FAILED)
     whole = len(out.jobs)
-    filters.only(out.jobs, request, "status", "job_type", "priority", "submitted_by")
+    filters.only(out.jobs, request, "status", "job_type", "custom_type", "priority", "submitted_by")
     filters.between(out.jobs, request, "start_time")
     filters.page(out.jobs, request, out, more_beyond=session.pinned and whole == len(out.jobs))
     return out
@@ -188,6 +188,7 @@ def _retry(call: Call, request: job.RetryJobRequest, run: Run) -> job.RetryJobRe
         estimated_duration=typed.span(low, high),
         job_name=summary.job_name,
         job_type=summary.job_type,
+        custom_type=summary.custom_type or None,
         priority=summary.priority,
         date_submitted=typed.instant(new.created),
         submitted_by=CALLER,

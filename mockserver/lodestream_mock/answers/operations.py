@@ -11,7 +11,7 @@ from lodestream.v1.common_pb2 import DurationRange, OperationStatus
 from lodestream_mock.answers import filters
 from lodestream_mock.answers.call import CALLER, Call, answers
 from lodestream_mock.answers.replay import echo, payload, told
-from lodestream_mock.answers.submitting import new_run, once, word
+from lodestream_mock.answers.submitting import new_run, once, type_of, word
 from lodestream_mock.answers.subscriptions import add_callbacks
 from lodestream_mock.answers.unknown import run_of
 from lodestream_mock.play import typed
@@ -42,7 +42,7 @@ def _start(call: Call, request: operation.StartOperationRequest) -> operation.St
         project_id=request.project_id,
         name=request.operation_name,
         description=request.operation_description,
-        type=word(request, "operation_type"),
+        type=type_of(request, "operation_type"),
         priority=word(request, "priority"),
         timeout=request.timeout.seconds * 1000,
         callbacks={field.json_name: str(value) for field, value in callbacks.ListFields()},
@@ -56,6 +56,7 @@ def _start(call: Call, request: operation.StartOperationRequest) -> operation.St
         out = operation.StartOperationResponse(
             operation_id=run.run_id,
             operation_type=request.operation_type,
+            custom_type=request.custom_type or None,
             operation_name=played.story.name,
             status=OperationStatus.OPERATION_STATUS_INITIATED,
             estimated_duration=estimate(played),
@@ -115,7 +116,7 @@ def list_operations(call: Call, request: operation.ListOperationsRequest) -> ope
         out.summary.failed = statuses.count(OperationStatus.OPERATION_STATUS_FAILED)
         out.summary.cancelled = statuses.count(OperationStatus.OPERATION_STATUS_CANCELLED)
     whole = len(out.operations)
-    filters.only(out.operations, request, "status", "operation_type", "priority")
+    filters.only(out.operations, request, "status", "operation_type", "custom_type", "priority")
     filters.between(out.operations, request, "start_time")
     if request.HasField("include_details") and not request.include_details:
         for entry in out.operations:

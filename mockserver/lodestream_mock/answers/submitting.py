@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from google.protobuf.message import Message
 
-from lodestream.errors import IdempotencyKeyReused
+from lodestream.errors import IdempotencyKeyReused, InvalidField, Violation
 from lodestream.wire import LANGUAGES, words
 from lodestream_mock.answers.call import Call
 from lodestream_mock.play.run import Run
@@ -61,6 +61,16 @@ def _unsaid(call: Call, story_key: str, said: dict[str, Any]) -> dict[str, str]:
     stories = [call.session.scenario_in(language).stories[story_key] for language in LANGUAGES]
     same = ("name", "description", "type", "priority")
     return {key: "" for key in same if said.get(key) in {getattr(story, key) for story in stories}}
+
+
+def type_of(message: Any, field: str, place: str = "") -> str:
+    """The type of work that a request names: a documented word, or an own workload's name. `place` leads to the message
+    where it is part of another. Raises InvalidField."""
+    named = word(message, field)
+    if (named == "Custom") == bool(message.custom_type):
+        return message.custom_type or named
+    fault = "is required where the type is Custom" if named == "Custom" else "excludes a documented type"
+    raise InvalidField.of(Violation(f"{place}custom_type", fault))
 
 
 def word(message: Any, field: str) -> str:

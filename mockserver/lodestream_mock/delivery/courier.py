@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from lodestream import wire
+from lodestream.v1.common_pb2 import OperationType
 from lodestream.v1.webhook_pb2 import DeliveryPayload
 from lodestream_mock.delivery.endpoint import Endpoint
 from lodestream_mock.delivery.payload import payload
@@ -224,9 +225,10 @@ class Courier:
         if endpoint.run_id:
             return endpoint.run_id == run.run_id
         story = self.session.played(run).story
+        known = story.type if typed.number(OperationType.DESCRIPTOR, story.type) else "Custom"
         return (
             story.kind == "operation"
-            and (not endpoint.types or story.type in endpoint.types)
+            and (not endpoint.types or known in endpoint.types)
             and (not endpoint.priorities or story.priority in endpoint.priorities)
         )
 

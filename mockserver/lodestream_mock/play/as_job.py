@@ -18,7 +18,7 @@ def as_job(played: Played, at: int) -> job.GetJobResponse:
     out = job.GetJobResponse(
         job_id=run.run_id,
         project_id=run.project_id or None,
-        job_type=typed.number(JobType.DESCRIPTOR, story.type),
+        **typed.type_of_work(JobType.DESCRIPTOR, "job_type", story.type),
         job_name=story.name,
         job_description=story.description or None,
         status=typed.job_status(now.state),
@@ -53,7 +53,7 @@ def as_job_summary(played: Played, at: int) -> job.JobSummary:
     story, now = played.story, moment(played, at)
     out = job.JobSummary(
         job_id=played.run.run_id,
-        job_type=typed.number(JobType.DESCRIPTOR, story.type),
+        **typed.type_of_work(JobType.DESCRIPTOR, "job_type", story.type),
         job_name=story.name,
         status=typed.job_status(now.state),
         priority=typed.number(Priority.DESCRIPTOR, story.priority),

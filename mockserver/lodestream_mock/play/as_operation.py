@@ -16,7 +16,7 @@ def as_operation(played: Played, at: int) -> operation.GetOperationResponse:
     story, run, now = played.story, played.run, moment(played, at)
     out = operation.GetOperationResponse(
         operation_id=run.run_id,
-        operation_type=typed.number(OperationType.DESCRIPTOR, story.type),
+        **typed.type_of_work(OperationType.DESCRIPTOR, "operation_type", story.type),
         operation_name=story.name,
         status=typed.operation_status(now.state),
         progress=_progress(played, now),
@@ -40,7 +40,7 @@ def as_operation_summary(played: Played, at: int) -> operation.OperationSummary:
     story, now = played.story, moment(played, at)
     out = operation.OperationSummary(
         operation_id=played.run.run_id,
-        operation_type=typed.number(OperationType.DESCRIPTOR, story.type),
+        **typed.type_of_work(OperationType.DESCRIPTOR, "operation_type", story.type),
         operation_name=story.name,
         status=typed.operation_status(now.state),
         progress=now.percent,

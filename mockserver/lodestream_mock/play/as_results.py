@@ -63,7 +63,8 @@ def as_operation_results(
     story, now = played.story, moment(played, played.end.at)
     out = _told(played, operation.GetOperationResultsResponse, language)
     out.operation_id = played.run.run_id
-    out.operation_type = typed.number(OperationType.DESCRIPTOR, story.type)
+    kind = typed.type_of_work(OperationType.DESCRIPTOR, "operation_type", story.type)
+    out.MergeFrom(operation.GetOperationResultsResponse(**kind))
     out.operation_name = story.name
     out.status = typed.operation_status(now.state)
     out.completion_time.CopyFrom(typed.instant(played.run.created + played.end.at))

@@ -79,6 +79,12 @@ def number(enum: EnumDescriptor, word: str) -> Any:
     return numbers(enum).get(word, 0)
 
 
+def type_of_work(enum: EnumDescriptor, field: str, word: str) -> dict[str, Any]:
+    """The fields of an answer that say what a run does: a documented word, or Custom with an own workload's name."""
+    found = number(enum, word)
+    return {field: found} if found or not word else {field: number(enum, "Custom"), "custom_type": word}
+
+
 def run_error(reason: str, message: str, stage: str = "") -> common.RunError:
     """Why a run failed."""
     return common.RunError(reason=reason, message=message, stage=stage or None)

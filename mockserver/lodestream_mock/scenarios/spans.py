@@ -20,12 +20,3 @@ def span(text: str) -> tuple[int, int]:
     """A range of spans in milliseconds: "45m-60m", or "15m" for equal ends. Raises ValueError."""
     low, _, high = text.partition("-")
     return milliseconds(low), milliseconds(high or low)
-
-
-def text_of(millis: int) -> str:
-    """The span as files write it: 135000 -> "2m15s"."""
-    rest, ms = divmod(millis, 1000)
-    minutes, seconds = divmod(rest, 60)
-    hours, minutes = divmod(minutes, 60)
-    parts = [f"{amount}{unit}" for amount, unit in ((hours, "h"), (minutes, "m"), (seconds, "s"), (ms, "ms")) if amount]
-    return "".join(parts) or "0s"

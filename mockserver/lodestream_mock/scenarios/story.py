@@ -45,7 +45,6 @@ class Kind(StrEnum):
 
 RANK = {kind: rank for rank, kind in enumerate(Kind)}
 TERMINAL = frozenset({Kind.COMPLETED, Kind.FAILED, Kind.CANCELLED, Kind.TIMED_OUT})
-NOTES = frozenset({Kind.MILESTONE, Kind.WARNING, Kind.ERROR})
 
 
 @dataclass(frozen=True, slots=True)

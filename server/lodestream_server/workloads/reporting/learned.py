@@ -99,7 +99,7 @@ class Learned:
         columns = (
             Column(say("column.prediction")),
             Column(say("column.result")),
-            Column(say("column.skill"), "number"),
+            Column(say("column.skill"), "percent"),
             Column(say("column.served")),
         )
         table = Table(f"predictions-{self.number}", say("table.predictions"), columns, rows, len(rows))

@@ -183,14 +183,18 @@ def test_odd_texts_can_do_nothing(tmp_path):
 
 
 def test_texts_on_slides_fit_their_boxes(tmp_path):
-    """By the widths of a wide font, in every language, with names as long as can be."""
+    """By the widths of a wide font, in every language, with names as long as can be; heads of tables break between
+    words alone."""
     from lodestream_server.workloads.mining.report import fit
 
     rows = [event(f"c{n}", f"{'Determine necessity of ' * 4}{k}", n + k * 50 * n) for n in range(9) for k in range(5)]
     run = mined(tmp_path, rows, name="Name " * 40)
     for language in LANGUAGES:
-        _, phase = reported(tmp_path, [run], exportFormats=["PowerPoint"], language=language, reportType="detailed")
-        deck = Presentation(io.BytesIO(files(phase)["report.pptx"]))
+        wishes = {"exportFormats": ["PowerPoint", "JSON"], "language": language, "reportType": "detailed"}
+        made = files(reported(tmp_path, [run], **wishes)[1])
+        deck = Presentation(io.BytesIO(made["report.pptx"]))
+        document = json.loads(made["report.json"])
+        labels = {column["label"] for table in blocks(document, "Table") for column in table["columns"]}
         for shape in (s for slide in deck.slides for s in slide.shapes if s.has_text_frame and s.text_frame.text):
             run_ = shape.text_frame.paragraphs[0].runs[0]
             size = run_.font.size.pt
@@ -199,6 +203,9 @@ def test_texts_on_slides_fit_their_boxes(tmp_path):
             assert shape.left >= 0
             assert shape.left + shape.width <= deck.slide_width
             assert shape.top + shape.height <= deck.slide_height
+        tables = [shape.table for slide in deck.slides for shape in slide.shapes if shape.has_table]
+        heads = [table.rows[0].cells for table in tables]
+        assert {cell.text for cells in heads for cell in cells} <= labels, "broken within a word, or cut"
 
 
 def test_a_page_needs_nothing_from_elsewhere(run, tmp_path):

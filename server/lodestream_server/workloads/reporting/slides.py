@@ -14,6 +14,7 @@ from pptx import Presentation
 from pptx.enum.text import MSO_ANCHOR, PP_ALIGN
 from pptx.util import Pt
 
+from lodestream_server.workloads.mining.report import fit
 from lodestream_server.workloads.reporting import typesetting
 from lodestream_server.workloads.reporting.model import (
     Advice,
@@ -55,8 +56,10 @@ _TOP, _BOTTOM = 92.0, 500.0
 
 _LEVELS = {"high": SLOW, "medium": "B45309", "low": "64748B"}
 
-#: Of a table on a slide: rows, columns, characters of a value.
-_ROWS, _COLUMNS, _CELL = 9, 7, 60
+#: Of a table on a slide: columns; rows, and the rows of one that is shown whole because so few more are missing.
+_COLUMNS, _ROWS, _WHOLE = 7, 9, 12
+#: Points that a column takes beside its text; that one column asks for at most; that a column of texts asks for.
+_BESIDE, _WIDEST, _TEXTS = 16.0, 180.0, (80.0, 330.0)
 _ADVICE_PER_SLIDE = 3
 
 #: Sections that slides leave to the other formats.
@@ -236,7 +239,7 @@ class _Deck:
 
     def _table(self, title: str, table: Table) -> None:
         columns = table.columns[:_COLUMNS]
-        rows = table.rows[:_ROWS]
+        rows = table.rows[: _WHOLE if table.total <= _WHOLE else _ROWS]
         slide = self._slide(title)
         self._text(slide, Box(MARGIN, _TOP, WIDTH - 2 * MARGIN, 24), table.title, 15, color=MUTED)
         height = min(36.0, (_BOTTOM - _TOP - 54) / (len(rows) + 1))
@@ -246,7 +249,7 @@ class _Deck:
         )
         grid = frame.table
         plain_style(grid)
-        widths = _shares([_weight(table, place) for place in range(len(columns))], whole)
+        widths = _widths(table, [_wanted(table, place, self.speech) for place in range(len(columns))], whole)
         for place, width in enumerate(widths):
             grid.columns[place].width = Pt(width)
         for place, column in enumerate(columns):
@@ -274,12 +277,23 @@ def _sentences(block: Block) -> tuple[str, ...]:
             return ()
 
 
-def _weight(table: Table, place: int) -> float:
-    longest = max((len(str(row[place] or "")) for row in table.rows), default=0)
-    if table.columns[place].kind != "text":
-        return 9.0
-    return min(46.0, max(11.0, longest * 0.8))
+def _wanted(table: Table, place: int, speech: Speech) -> float:
+    """Points that a column asks for: its head is not broken within a word, nor are its figures."""
+    column = table.columns[place]
+    head = max(fit.width(word, 12, bold=True) for word in fit.clean(column.label).split(" "))
+    said = max((fit.width(speech.value(row[place], column.kind), 12) for row in table.rows), default=0.0)
+    if column.kind == "text":
+        said = min(_TEXTS[1], max(_TEXTS[0], said))
+        return max(min(head, _WIDEST), said) + _BESIDE
+    return min(max(head, said), _WIDEST) + _BESIDE
 
 
-def _shares(weights: list[float], whole: float) -> list[float]:
-    return [weight * whole / sum(weights) for weight in weights]
+def _widths(table: Table, wanted: list[float], whole: float) -> list[float]:
+    """What is over is shared by all; what is missing the texts go without, which may be broken into lines."""
+    over = whole - sum(wanted)
+    if over >= 0:
+        return [want + over / len(wanted) for want in wanted]
+    texts = [want if column.kind == "text" else 0.0 for column, want in zip(table.columns, wanted, strict=False)]
+    if sum(texts) + over < sum(texts) / 3:
+        return [want * whole / sum(wanted) for want in wanted]
+    return [want + over * text / sum(texts) for want, text in zip(wanted, texts, strict=True)]

@@ -12,6 +12,8 @@ from lodestream_server.workloads.analysis.advice import advise
 from lodestream_server.workloads.analysis.selected import REFERENCE, SUBJECT, selections
 from lodestream_server.workloads.mining.report import charts
 from lodestream_server.workloads.phase import Finished, Json, Phase
+from lodestream_server.workloads.process_models import model_drawing
+from lodestream_server.workloads.process_models.pnml import read_pnml
 
 #: File of Analysis -> what it is called, and its kind.
 _TABLES: Mapping[str, tuple[str, str]] = {
@@ -38,6 +40,7 @@ _SHOWN: Mapping[str, str] = {
     "variants": "Cases covered by variants",
     "handover": "Who hands over to whom",
     "workload": "Work of the busiest resources over time",
+    "conformance-model": "The model with deviations",
     "deviations": "Most frequent deviations from the model",
     "comparison-cycle-times": "Cycle times of both selections",
     "comparison-waiting": "Change of waiting before activities",
@@ -103,12 +106,25 @@ def _drawn(phase: Phase, analysis: Finished, performance: Json) -> dict[str, str
     if fit := found.get("conformance"):
         drawn["deviations"] = drawings.deviations(fit["deviations"])
         phase.check()
+        drawn["conformance-model"] = model_drawing.draw(read_pnml(analysis.folder / "model.pnml"), _marks(analysis))
+        phase.check()
     if compared := found.get("comparison"):
         sides = [(compared[key]["name"], compared[key]["quantilesSeconds"]) for key in (SUBJECT, REFERENCE)]
         drawn["comparison-cycle-times"] = drawings.distributions(sides)
         drawn["comparison-waiting"] = drawings.changes(compared["activities"])
     phase.check()
     return drawn
+
+
+def _marks(analysis: Finished) -> dict[str, model_drawing.Marks]:
+    """Deviations by activity, wherever they happened."""
+    rows = pl.read_csv(analysis.folder / "deviations.csv", infer_schema=False)
+    sums = rows.group_by("activity", "kind").agg(pl.col("occurrences").cast(pl.Int64).sum())
+    counts = {(name, kind): count for name, kind, count in sums.iter_rows()}
+    names = {name for name, _ in counts}
+    return {
+        name: model_drawing.Marks(counts.get((name, "skipped"), 0), counts.get((name, "extra"), 0)) for name in names
+    }
 
 
 def _page(phase: Phase, story: page.Story) -> Json:

@@ -226,6 +226,18 @@ async def test_jobs_can_need_jobs(engine, tmp_path):
         await engine.submit(job("Count", scope=ELSEWHERE, dependencies=(running,)))
 
 
+async def test_a_batch_that_is_quicker_than_its_cancellation_is_not_called_cancelled(engine, monkeypatch):
+    """All its operations completed between the look and the step."""
+
+    async def too_late(run, order):
+        await engine.ended(SCOPE, run.run_id)
+
+    monkeypatch.setattr(engine.groups, "_stop", too_late)
+    state = await engine.groups.submit(_batch(_step("only")))
+    with pytest.raises(RunAlreadyEnded, match="ended as COMPLETED"):
+        await engine.groups.cancel(SCOPE, state.batch.batch_id, CancelOrder("ann"))
+
+
 async def test_a_blocked_run_is_cancelled_at_once_and_so_is_what_needs_it(engine, tmp_path):
     """The one ends as cancelled, the other because it cannot go on."""
     running = (await engine.submit(job("OnlyWait", gate=tmp_path / "gate"))).run.run_id

@@ -1,8 +1,9 @@
 """Batches: submitted whole or not at all, looked at, cancelled. Their operations are ordinary runs."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 import orjson
 
@@ -77,32 +78,8 @@ class Batches:
             if (known := await self._submitting.answered(new.request)) is None:
                 raise
             return await self.get(new.scope, known)
-        steps = tuple(Step(step.key, ids[step.key], step.needs) for step in new.steps)
-        batch = Batch(
-            batch_id=batch_id,
-            tenant_id=new.scope.tenant_id,
-            project_id=new.scope.project_id,
-            name=new.name,
-            created=now,
-            steps=steps,
-            description=new.description,
-            submitted_by=new.submitted_by,
-            policy=new.policy,
-            callbacks=new.callbacks,
-        )
-
-        def job(tx: Transaction) -> BatchState:
-            if new.request and (known := remembered(tx.connection, new.request)) is not None:
-                found = find_batch(tx.connection, orjson.loads(known))
-                assert found is not None  # remembered in its transaction
-                return BatchState(found, tuple(current(tx, step.run_id) for step in found.steps))
-            begun = {index: self._begin(tx, steps[index], index, prepared[index]) for index in order}
-            add_batch(tx, batch)
-            if new.request:
-                remember(tx, new.request, orjson.dumps(batch_id), now)
-            return BatchState(batch, tuple(begun[index] for index in range(len(steps))))
-
-        return await self._store.write(job)
+        batch = _batch(new, batch_id, ids, now)
+        return await self._store.write(lambda tx: self._write(tx, new, batch, prepared, order))
 
     async def get(self, scope: Scope, batch_id: str) -> BatchState:
         """The batch as it is now. Raises RunNotFound."""
@@ -117,11 +94,13 @@ class Batches:
         Raises RunNotFound; RunAlreadyEnded for one that ended without having been cancelled.
         """
         state = await self.get(scope, batch_id)
-        if state.has_ended and not any(run.state is State.CANCELLED for run in state.runs):
+        if not state.has_ended:
+            # Those that wait first, so that none of them starts meanwhile.
+            await asyncio.gather(*(self._stop(run, order) for run in reversed(state.runs) if not run.has_ended))
+            state = await self.get(scope, batch_id)
+        if not any(run.state is State.CANCELLED for run in state.runs):  # also when all of them were quicker
             raise RunAlreadyEnded(f"The batch has ended as {state.state} and cannot be cancelled any more.")
-        # Those that wait first, so that none of them starts meanwhile.
-        await asyncio.gather(*(self._stop(run, order) for run in reversed(state.runs) if not run.has_ended))
-        return await self.get(scope, batch_id)
+        return state
 
     async def _stop(self, run: RunState, order: CancelOrder) -> None:
         try:
@@ -146,6 +125,19 @@ class Batches:
         except InvalidField as fault:
             raise InvalidField.of(*_placed(fault.violations, index)) from fault
 
+    def _write(
+        self, tx: Transaction, new: NewBatch, batch: Batch, prepared: Sequence[Prepared], order: Sequence[int]
+    ) -> BatchState:
+        if new.request and (known := remembered(tx.connection, new.request)) is not None:
+            found = find_batch(tx.connection, orjson.loads(known))
+            assert found is not None  # remembered in its transaction
+            return BatchState(found, tuple(current(tx, step.run_id) for step in found.steps))
+        begun = {index: self._begin(tx, batch.steps[index], index, prepared[index]) for index in order}
+        add_batch(tx, batch)
+        if new.request:
+            remember(tx, new.request, orjson.dumps(batch.batch_id), batch.created)
+        return BatchState(batch, tuple(begun[index] for index in range(len(batch.steps))))
+
     def _begin(self, tx: Transaction, step: Step, index: int, prepared: Prepared) -> RunState:
         try:
             return self._submitting.begin(tx, step.run_id, prepared, self._submitting.now())
@@ -154,6 +146,21 @@ class Batches:
                 raise
             placed = _placed(fault.violations, index)
             raise type(fault)(f"operations[{index}].{fault}", violations=placed) from fault
+
+
+def _batch(new: NewBatch, batch_id: str, ids: Mapping[str, str], now: datetime) -> Batch:
+    return Batch(
+        batch_id=batch_id,
+        tenant_id=new.scope.tenant_id,
+        project_id=new.scope.project_id,
+        name=new.name,
+        created=now,
+        steps=tuple(Step(step.key, ids[step.key], step.needs) for step in new.steps),
+        description=new.description,
+        submitted_by=new.submitted_by,
+        policy=new.policy,
+        callbacks=new.callbacks,
+    )
 
 
 def _placed(violations: Sequence[Violation], index: int) -> list[Violation]:

@@ -17,8 +17,8 @@ from lodestream_server.workloads.process_models.bpmn_diagram import (
 )
 from lodestream_server.workloads.process_models.net import PetriNet
 
-#: Nodes of a drawing that can still be read.
-MOST_NODES = 90
+#: Nodes and flows of a drawing that can still be read.
+MOST_NODES, MOST_FLOWS = 90, 150
 _TASK = (150.0, 62.0)
 _FILL, _EDGE, _LINE, _MARKED = "#eef4fa", "#8fb3d6", "#5f7387", "#fdf0e7"
 _MARGIN = 8.0
@@ -44,7 +44,7 @@ def draw(net: PetriNet, marks: Mapping[str, Marks]) -> str | None:
         diagram = diagram_of(net)
     except NotExpressible:
         return None
-    if len(diagram.nodes) > MOST_NODES:
+    if len(diagram.nodes) > MOST_NODES or len(diagram.flows) > MOST_FLOWS:
         return None
     places = {name: number for number, name in enumerate(diagram.nodes)}
     boxes = [Box(*_size(kind), row=_row(kind)) for kind, _ in diagram.nodes.values()]  # type: ignore[arg-type]  # words of Box

@@ -2,6 +2,7 @@
 two cases break."""
 
 import json
+from typing import Any
 
 import polars as pl
 import pytest
@@ -10,12 +11,12 @@ from lodestream_server.workloads.phase import BadInput, Cancelled
 from lodestream.samples.loan_applications import BOTTLENECK, write_log
 from tests.workloads.analysis_world import PHASES, analysed, duties, phase, slower_after
 
-SLOWDOWN = {
+SLOWDOWN: dict[str, Any] = {
     "analysisType": "comparison",
     "timeWindow": {"startDate": "2024-02-10"},
     "compareWith": {"name": "January", "timeWindow": {"endDate": "2024-01-31"}},
 }
-TWO_PERIODS = {
+TWO_PERIODS: dict[str, Any] = {
     "timeWindow": {"startDate": "2024-02-10", "endDate": "2024-02-11"},
     "compareWith": {"timeWindow": {"startDate": "2024-01-02", "endDate": "2024-01-03"}},
 }

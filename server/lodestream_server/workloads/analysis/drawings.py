@@ -4,13 +4,11 @@ Data are rows computed before; the drawings load nothing and run nothing when sh
 """
 
 from collections.abc import Sequence
-from typing import Any
-
-import vl_convert
 
 from lodestream_server.workloads.analysis.statistics import SIGNIFICANT
 from lodestream_server.workloads.mining.report.fit import clean
-from lodestream_server.workloads.mining.report.shapes import FONT, INK, MUTED, SLOW
+from lodestream_server.workloads.mining.report.shapes import SLOW
+from lodestream_server.workloads.mining.report.vega import svg_of
 from lodestream_server.workloads.mining.spoken import shortened
 from lodestream_server.workloads.phase import Json
 
@@ -81,7 +79,7 @@ def _lines(values: list[Json], title: str, kinds: list[str]) -> str:
             },
         },
     }
-    return _svg({**spec, "width": _WIDTH, "height": _HEIGHT})
+    return svg_of({**spec, "width": _WIDTH, "height": _HEIGHT})
 
 
 def pareto(points: Sequence[Json]) -> str:
@@ -104,7 +102,7 @@ def pareto(points: Sequence[Json]) -> str:
             },
         },
     }
-    return _svg({**spec, "width": _WIDTH, "height": _HEIGHT})
+    return svg_of({**spec, "width": _WIDTH, "height": _HEIGHT})
 
 
 def matrix(rows: Sequence[Json], most: int = 14) -> str | None:
@@ -167,7 +165,7 @@ def _heat(
             },
         },
     }
-    return _svg({**spec, "width": _WIDTH - 60, "height": max(120, 20 * len(down[1]))})
+    return svg_of({**spec, "width": _WIDTH - 60, "height": max(120, 20 * len(down[1]))})
 
 
 def distributions(bars: Sequence[tuple[str, list[float]]]) -> str | None:
@@ -202,7 +200,7 @@ def distributions(bars: Sequence[tuple[str, list[float]]]) -> str | None:
             },
         },
     }
-    return _svg({**spec, "width": _WIDTH, "height": _HEIGHT + 20})
+    return svg_of({**spec, "width": _WIDTH, "height": _HEIGHT + 20})
 
 
 def changes(rows: Sequence[Json], most: int = 12) -> str | None:
@@ -235,7 +233,7 @@ def changes(rows: Sequence[Json], most: int = 12) -> str | None:
             },
         },
     }
-    return _svg({**spec, "width": _WIDTH - 80, "height": max(80, 22 * len(values))})
+    return svg_of({**spec, "width": _WIDTH - 80, "height": max(80, 22 * len(values))})
 
 
 def deviations(rows: Sequence[Json], most: int = 12) -> str | None:
@@ -264,7 +262,7 @@ def deviations(rows: Sequence[Json], most: int = 12) -> str | None:
             },
         },
     }
-    return _svg({**spec, "width": _WIDTH - 200, "height": max(80, 22 * len(values))})
+    return svg_of({**spec, "width": _WIDTH - 200, "height": max(80, 22 * len(values))})
 
 
 def _deviation(row: Json) -> str:
@@ -287,28 +285,3 @@ def _labels(names: Sequence[str], most: int = _NAME) -> dict[str, str]:
             short, number = f"{shortened(clean(name), most - 3)} {number}", number + 1
         found[name] = short
     return found
-
-
-def _svg(spec: Json) -> str:
-    config = _config()
-    return str(vl_convert.vegalite_to_svg({**spec, "background": "white", "config": config, "padding": 4}))
-
-
-def _config() -> dict[str, Any]:
-    text = {
-        "labelFont": FONT,
-        "titleFont": FONT,
-        "labelColor": MUTED,
-        "titleColor": MUTED,
-        "titleFontWeight": 500,
-        "labelFontSize": 11,
-        "titleFontSize": 11,
-    }
-    axis = {**text, "gridColor": "#e7ecf1", "domainColor": "#b8c4d0", "tickColor": "#b8c4d0"}
-    return {
-        "font": FONT,
-        "axis": axis,
-        "legend": text,
-        "text": {"font": FONT, "fontSize": 11, "color": INK},
-        "view": {"stroke": None},
-    }

@@ -12,7 +12,7 @@ import polars as pl
 
 from lodestream_server.workloads.mining import spoken
 from lodestream_server.workloads.mining.recommendations import Recommendation, recommend
-from lodestream_server.workloads.mining.report import charts, enriched, page, selection
+from lodestream_server.workloads.mining.report import charts, enriched, page, selection, vega
 from lodestream_server.workloads.mining.report.frame import Caption
 from lodestream_server.workloads.mining.report.options import KNOWN, Wanted, wanted
 from lodestream_server.workloads.mining.report.process_map import draw
@@ -61,6 +61,13 @@ def report(phase: Phase) -> Json:
         "transitions": content.all_steps,
         "shareOfStepsShown": round(content.covered, 6),
     }
+    phase.log(
+        "INFO",
+        "Drawing the process map",
+        activitiesCount=len(content.activities),
+        pathsCount=content.inner_steps,
+        formatRequested="SVG",
+    )
     svg = draw(content, Caption(f"Process map: {sources.title}", _subtitle(sources)))
     phase.check()
     if what.map:
@@ -137,7 +144,7 @@ def _map_files(phase: Phase, svg: str, what: Wanted) -> list[Json]:
     made = [{"kind": "ProcessMap", "file": path.name, "format": "SVG"}]
     if "PDF" in what.formats:
         pdf = phase.out / "process-map.pdf"
-        pdf.write_bytes(charts.as_pdf(svg))
+        pdf.write_bytes(vega.as_pdf(svg))
         phase.artifact(
             pdf,
             name=f"Process map of {phase.run_name} (PDF)",

@@ -1,33 +1,21 @@
-"""Charts of the report as SVG texts, drawn by Vega-Lite. The only module that knows vl-convert.
+"""Charts of the report as SVG texts, drawn by Vega-Lite.
 
 Data are rows computed before; the charts load nothing and run nothing when shown.
 """
 
 import re
 from datetime import date
-from typing import Any
 
 import polars as pl
-import vl_convert
 
-from lodestream_server.workloads.mining.report.shapes import FONT, INK, MUTED, SLOW
+from lodestream_server.workloads.mining.report.shapes import SLOW
+from lodestream_server.workloads.mining.report.vega import WEEKDAYS, svg_of
 from lodestream_server.workloads.mining.report.wording import ENGLISH, Wording
 from lodestream_server.workloads.mining.throughput import by_day
 from lodestream_server.workloads.phase import Json
 
 _WIDTH, _HEIGHT = 520, 210
 _BLUE, _SOFT = "#2f6fb0", "#9fc1e3"
-_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-
-#: What a calendar must name for the engine; the charts write months only.
-_CALENDAR = {
-    "dateTime": "%x, %X",
-    "date": "%Y-%m-%d",
-    "time": "%H:%M:%S",
-    "periods": ["AM", "PM"],
-    "days": list(_WEEKDAYS),
-    "shortDays": list(_WEEKDAYS),
-}
 
 #: Days, weeks or months: the finest grain that needs no more than about this many points.
 _POINTS = 190
@@ -91,7 +79,7 @@ def cycle_times(results: Json, wording: Wording = ENGLISH) -> str | None:
             "encoding": {"x": {"field": "at", "type": "quantitative"}, "text": {"field": "label"}},
         },
     ]
-    return _svg({"layer": layers, "width": _WIDTH, "height": _HEIGHT}, wording)
+    return svg_of({"layer": layers, "width": _WIDTH, "height": _HEIGHT}, wording)
 
 
 def axis_unit(seconds: float) -> tuple[int, str]:
@@ -144,7 +132,7 @@ def over_time(hours: pl.DataFrame, wording: Wording = ENGLISH) -> str:
             "color": {"field": "kind", "type": "nominal", "scale": scale, "legend": {"title": None, "orient": "top"}},
         },
     }
-    return _svg({**spec, "width": _WIDTH, "height": _HEIGHT - 10}, wording)
+    return svg_of({**spec, "width": _WIDTH, "height": _HEIGHT - 10}, wording)
 
 
 def by_weekday(hours: pl.DataFrame) -> str:
@@ -155,7 +143,7 @@ def by_weekday(hours: pl.DataFrame) -> str:
     found = {(weekday, clock): n for weekday, clock, n in counts.iter_rows()}
     rows = [
         {"weekday": name, "hour": hour, "events": found.get((number, hour), 0)}
-        for number, name in enumerate(_WEEKDAYS, start=1)
+        for number, name in enumerate(WEEKDAYS, start=1)
         for hour in range(24)
     ]
     spec = {
@@ -163,7 +151,7 @@ def by_weekday(hours: pl.DataFrame) -> str:
         "mark": {"type": "rect", "stroke": "white", "strokeWidth": 1},
         "encoding": {
             "x": {"field": "hour", "type": "ordinal", "axis": {"title": "Hour of day (UTC)", "labelAngle": 0}},
-            "y": {"field": "weekday", "type": "ordinal", "sort": list(_WEEKDAYS), "axis": {"title": None}},
+            "y": {"field": "weekday", "type": "ordinal", "sort": list(WEEKDAYS), "axis": {"title": None}},
             "color": {
                 "field": "events",
                 "type": "quantitative",
@@ -172,7 +160,7 @@ def by_weekday(hours: pl.DataFrame) -> str:
             },
         },
     }
-    return _svg({**spec, "width": _WIDTH - 60, "height": 170})
+    return svg_of({**spec, "width": _WIDTH - 60, "height": 170})
 
 
 def _span(days: pl.DataFrame) -> tuple[date, date]:
@@ -184,46 +172,6 @@ def _grain(days: int) -> tuple[str, str]:
     if days <= _POINTS:
         return "1d", "day"
     return ("1w", "week") if days <= 7 * _POINTS else ("1mo", "month") if days <= 31 * 2 * _POINTS else ("1y", "year")
-
-
-def _svg(spec: Json, wording: Wording = ENGLISH) -> str:
-    """The drawing, with ids of its own so that several can stand in one page."""
-    svg = vl_convert.vegalite_to_svg(
-        {**spec, "background": "white", "config": _config(), "padding": 4},
-        format_locale={
-            "decimal": wording.decimal,
-            "thousands": wording.thousands,
-            "grouping": [3],
-            "currency": ["", ""],
-        },
-        time_format_locale={**_CALENDAR, "months": list(wording.months), "shortMonths": list(wording.months)},
-    )
-    return str(svg)
-
-
-def _config() -> dict[str, Any]:
-    text = {
-        "labelFont": FONT,
-        "titleFont": FONT,
-        "labelColor": MUTED,
-        "titleColor": MUTED,
-        "titleFontWeight": 500,
-        "labelFontSize": 11,
-        "titleFontSize": 11,
-    }
-    axis = {**text, "gridColor": "#e7ecf1", "domainColor": "#b8c4d0", "tickColor": "#b8c4d0"}
-    return {
-        "font": FONT,
-        "axis": axis,
-        "legend": text,
-        "text": {"font": FONT, "fontSize": 11, "color": INK},
-        "view": {"stroke": None},
-    }
-
-
-def as_pdf(svg: str) -> bytes:
-    """A drawing as a PDF of one page in its own size."""
-    return bytes(vl_convert.svg_to_pdf(svg))
 
 
 def unique_ids(svg: str, prefix: str) -> str:

@@ -162,6 +162,20 @@ async def test_a_queue_is_paused_explained_reprioritised_purged_and_resumed(ask,
     assert (await _ended(server, first)).state == "COMPLETED"
 
 
+async def test_a_file_that_has_gone_is_not_there(ask, server):
+    """Removed between the look and the reading, as retention does: by itself and in the zip of all."""
+    job_id = await _job(ask)
+    await _ended(server, job_id)
+    listed = await ask(ask.artifacts.ListArtifacts, artifact_pb2.ListArtifactsRequest(**WHERE, run_id=job_id))
+    (artifact,) = listed.artifacts
+    server.engine.store.files.drop_run(job_id)
+    for wanted in (artifact.artifact_id, "all.zip"):
+        request = artifact_pb2.DownloadArtifactRequest(**WHERE, run_id=job_id, artifact_id=wanted)
+        with pytest.raises(grpc.RpcError) as caught:
+            _ = [frame async for frame in ask.stream(ask.artifacts.DownloadArtifact, request)]
+        assert _said(caught.value).reason == "ARTIFACT_NOT_FOUND"
+
+
 async def test_a_cancelled_jobs_partial_results_can_be_downloaded(ask, server, tmp_path):
     """The receipt's address is that of a zip with the finished stage in it."""
     job_id = await _waiting_job(ask, tmp_path)

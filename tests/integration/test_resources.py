@@ -116,6 +116,7 @@ async def test_what_does_not_fit_is_refused_with_its_field(caller):
     for type_ in ("Pipeline", "Notebook", "Model", "Folder"):
         refused = await caller.submit("Analysis", 422, resource={"resourceType": type_, "resourceId": "nope"})
         assert (refused["reason"], "nope" in json.dumps(refused)) == ("UNKNOWN_RESOURCE", True)
+        assert refused["errors"][0]["pointer"] == "/resource/resourceId"
     refused = await caller.submit("Analysis", 422, parameters={"modelResourceId": "nope"})
     assert "/parameters/modelResourceId" in json.dumps(refused)
 

@@ -41,18 +41,14 @@ class ArtifactService(artifact_pb2_grpc.ArtifactServiceServicer):
         self, request: _pb.DownloadArtifactRequest, context: Any
     ) -> AsyncIterator[_pb.DownloadArtifactResponse]:
         """The bytes of a file in order: information first, then chunks."""
-        path, described = await self._find(call.current().scope, request)
-        size = described.size_bytes
-        if request.offset > size:
-            raise InvalidField.of(Violation("offset", f"lies beyond the end of the file, which has {size} bytes"))
-        end = min(size, request.offset + request.length) if request.HasField("length") else size
-        file = await asyncio.to_thread(os.open, path, os.O_RDONLY)
         try:
-            yield _pb.DownloadArtifactResponse(artifact=described)
-            at = request.offset
-            while at < end and (piece := await asyncio.to_thread(os.pread, file, min(_PIECE, end - at), at)):
-                at += len(piece)
-                yield _pb.DownloadArtifactResponse(chunk=piece)
+            path, described = await self._find(call.current().scope, request)
+            file = await asyncio.to_thread(os.open, path, os.O_RDONLY)
+        except FileNotFoundError:  # removed since it was found: too old to keep, or not to be kept
+            raise ArtifactNotFound from None
+        try:
+            async for piece in _pieces(file, described, request):
+                yield piece
         finally:
             os.close(file)
 
@@ -73,6 +69,19 @@ class ArtifactService(artifact_pb2_grpc.ArtifactServiceServicer):
         if not artifacts:
             raise ArtifactNotFound("The run produced no files.")
         return await self._archives.of(run, artifacts)
+
+
+async def _pieces(
+    file: int, described: _pb.Artifact, request: _pb.DownloadArtifactRequest
+) -> AsyncIterator[_pb.DownloadArtifactResponse]:
+    size, at = described.size_bytes, request.offset
+    if at > size:
+        raise InvalidField.of(Violation("offset", f"lies beyond the end of the file, which has {size} bytes"))
+    end = min(size, at + request.length) if request.HasField("length") else size
+    yield _pb.DownloadArtifactResponse(artifact=described)
+    while at < end and (piece := await asyncio.to_thread(os.pread, file, min(_PIECE, end - at), at)):
+        at += len(piece)
+        yield _pb.DownloadArtifactResponse(chunk=piece)
 
 
 def _described(archive: Archive, run: RunState) -> _pb.Artifact:

@@ -8,6 +8,7 @@ from lodestream import wire
 from lodestream.errors import InvalidField, UnknownResource, Violation
 from lodestream.v1 import common_pb2, job_pb2, job_pb2_grpc
 from lodestream_server.engine.engine import Engine
+from lodestream_server.engine.inputs import RESOURCE
 from lodestream_server.engine.models import CancelOrder, NewRun
 from lodestream_server.grpc_door import call
 from lodestream_server.runs.bodies import ResourceRef
@@ -127,9 +128,8 @@ def _resource(request: _pb.SubmitJobRequest) -> ResourceRef | None:
         return None
     resource = request.resource
     if resource.resource_type not in ("", "Dataset", PIPELINE, NOTEBOOK, MODEL):
-        raise UnknownResource(
-            f"resource.resource_id: there is no {resource.resource_type} {resource.resource_id} in this project."
-        )
+        fault = f"there is no {resource.resource_type} {resource.resource_id} in this project."
+        raise UnknownResource(f"{RESOURCE}: {fault}", violations=[Violation(RESOURCE, fault)])
     return ResourceRef(resource.resource_type, resource.resource_id, resource.resource_name)
 
 

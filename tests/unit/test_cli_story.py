@@ -61,6 +61,17 @@ def test_a_run_is_told_from_its_submission_to_its_end():
     assert [(bar.name, bar.status) for bar in story.bars.values()] == [("Load", "done"), ("Report", "waiting")]
 
 
+def test_a_phase_that_ends_with_its_run_runs_no_more():
+    """What was done stays done, what waited goes on waiting."""
+    story = Story()
+    phases = RunEvent.Submitted(phases=["Load", "Discover", "Report"])
+    load, discover = RunEvent.PhaseStarted(phase="Load"), RunEvent.PhaseStarted(phase="Discover")
+    done = RunEvent.PhaseCompleted(phase="Load")
+    told(story, event(submitted=phases), event(phase_started=load), event(phase_completed=done))
+    told(story, event(phase_started=discover), event(failed=RunError(message="oops", stage="Discover")))
+    assert [bar.status for bar in story.bars.values()] == ["done", "ended", "waiting"]
+
+
 @pytest.mark.parametrize(
     ("body", "text"),
     [

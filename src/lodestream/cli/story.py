@@ -25,7 +25,7 @@ Noted = RunEvent.Noted
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A phase as a bar shows it."""
+    """A phase as a bar shows it: waiting, running, done, or ended with the run before it was done."""
 
     name: str
     status: str = "waiting"
@@ -101,6 +101,8 @@ class Story:
             case "cancel_requested":
                 yield _said(_asked_to_stop(event.cancel_requested), "yellow")
             case "completed" | "failed" | "cancelled" | "timed_out" as kind:
+                for bar in [bar for bar in self.bars.values() if bar.status == "running"]:
+                    self.bar(bar.name, status="ended")
                 yield _said(_ended(kind, event), "bold green" if kind == "completed" else "bold red")
 
     def _logged(self, entry: LogEntry) -> Line:

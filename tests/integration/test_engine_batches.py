@@ -12,6 +12,7 @@ from lodestream_server.engine.models import CancelOrder
 from lodestream_server.runs.batch import BatchState, FailurePolicy
 from lodestream_server.runs.fold import replay
 from lodestream_server.runs.states import RunKind, State
+from lodestream_server.store.quotas import Quotas
 from lodestream_server.store.requests import RequestId
 
 from lodestream.errors import DependencyProblem, InvalidField, RunAlreadyEnded, RunNotFound, UnknownDataset
@@ -224,6 +225,19 @@ async def test_jobs_can_need_jobs(engine, tmp_path):
             await engine.submit(job("Count", dependencies=(needed,)))
     with pytest.raises(DependencyProblem):
         await engine.submit(job("Count", scope=ELSEWHERE, dependencies=(running,)))
+
+
+async def test_what_has_no_room_to_become_an_input_waits_for_it_and_says_so(tmp_path):
+    """Until somebody makes room; the run is not lost, and is not said to be about to start."""
+    async with engine_at(tmp_path / "data", quotas=Quotas(dataset_bytes=100)) as engine:
+        origin, filler = await _dataset(engine, 5), await _dataset(engine, 10)
+        steps = (_step("clean", "Enrich", datasetId=origin), _step("lines", "Lines", "clean"))
+        clean, lines = [step.run_id for step in (await engine.groups.submit(_batch(*steps))).batch.steps]
+        await engine.ended(SCOPE, clean)
+        told = (await engine.desk.explain(SCOPE, lines)).sentence
+        assert told == "What the runs before it left is being made its input."
+        await engine.datasets.delete(SCOPE, filler)
+        assert (await engine.ended(SCOPE, lines)).state is State.COMPLETED
 
 
 async def test_a_batch_that_is_quicker_than_its_cancellation_is_not_called_cancelled(engine, monkeypatch):

@@ -8,6 +8,9 @@ from lodestream_server.engine.queue import AGEING_S, Capacity, Waiting
 from lodestream_server.runs.state import RunState
 from lodestream_server.runs.states import State
 
+#: Takes a moment, or for as long as there is no room for it.
+_INPUT = WaitReason("DEPENDENCY", "What the runs before it left is being made its input.")
+
 
 @dataclass(frozen=True, slots=True)
 class Around:
@@ -23,7 +26,7 @@ def explain(run: RunState, around: Around, prerequisites: Sequence[RunState] = (
     """Every reason that holds now; none for a run that does not wait."""
     match run.state:
         case State.BLOCKED:
-            reasons = [_dependency(one) for one in prerequisites if one.state is not State.COMPLETED]
+            reasons = [_dependency(one) for one in prerequisites if one.state is not State.COMPLETED] or [_INPUT]
         case State.SCHEDULED:
             reasons = [_until(run, "SCHEDULED_TIME", "The job is scheduled for", run.scheduled_at)]
         case State.RETRY_WAIT:

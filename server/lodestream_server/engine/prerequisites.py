@@ -30,8 +30,8 @@ log = logging.getLogger(__name__)
 
 #: Kind of the artifact that is an event log for whoever comes after.
 ENRICHED = "EnrichedDataset"
-#: While the store cannot write, it is asked again after this.
-_AGAIN_S = 1.0
+#: While the store cannot write, or has no room for what was left, it is asked again after this, twice, four times …
+_AGAIN_S, _LONGEST_S = 1.0, 60.0
 
 
 class Prerequisites:
@@ -86,6 +86,7 @@ class Prerequisites:
         task.add_done_callback(self._tasks.discard)
 
     async def _until_done(self, act: Callable[[], Awaitable[None]]) -> None:
+        wait_s = _AGAIN_S
         while True:
             try:
                 return await act()
@@ -95,7 +96,8 @@ class Prerequisites:
                 log.warning("a run that waits for others could not be moved: %s", fault)
             except Exception:
                 log.exception("a run that waits for others could not be moved")
-            await asyncio.sleep(_AGAIN_S)
+            await asyncio.sleep(wait_s)
+            wait_s = min(2 * wait_s, _LONGEST_S)
 
     async def _look(self, run_id: str) -> None:
         run = await self._store.run(run_id)

@@ -337,5 +337,5 @@ def test_figures_are_written_as_their_readers_write_them(language, count, share,
     assert plain(speech.duration(5_400)) == long
     assert plain(speech.duration(2 * 86_400)).split()[0] == "2"
     assert plain(speech.date(ENDED.date())) == day
-    assert plain(speech.change(-0.04)) == change
+    assert plain(speech.change(-0.04)) == plain(speech.percent(-0.04)) == change
     assert one.split()[1] == speech.manner["units"]["day"][0]

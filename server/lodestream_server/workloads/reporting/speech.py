@@ -53,6 +53,8 @@ class Speech:
         """A share of one with one decimal; what is not quite nothing is "< 0.1 %"."""
         if share is None:
             return ABSENT
+        if share < 0:
+            return "−" + self.percent(-share)
         small = 0 < share < 0.0005
         digits = f"{0.1 if small else share * 100:.1f}".replace(".", self.manner["decimal"])
         return ("< " if small else "") + str(self.manner["percent"]).format(digits)

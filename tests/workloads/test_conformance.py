@@ -97,6 +97,7 @@ def test_without_a_model_one_is_discovered(loans, tmp_path):
     assert found["model"]["source"] == "discovered"
     assert found["fitness"]["ofLog"] > 0.9
     assert "discovered from it" in here.page
+    assert not [item for item in here.advice if item["category"] == "Compliance"]
     again = _checked(loans[0], tmp_path / "again", here.finished["Report Generation"].folder / "model.pnml")
     for key in ("fitness", "precision", "fittingCases", "deviations"):
         assert again.results["conformance"][key] == found[key]
@@ -111,6 +112,17 @@ def test_page_tables_and_models_are_given_out(checked):
     assert "<h2>Conformance</h2>" in checked.page
     assert "the uploaded model <b" in checked.page
     assert worst["caseId"] in checked.page
+    drawing = published["conformance-model.svg"].path.read_text("utf-8")
+    assert "Manager Approval" in drawing
+    assert "skipped" in drawing
+
+
+def test_deviations_from_a_drawn_model_are_recommended_to_be_looked_into(checked):
+    """With the cases that show them; a discovered model is no rule, so nothing follows from it."""
+    first = checked.results["conformance"]["deviations"][0]
+    advice = [item for item in checked.advice if item["category"] == "Compliance"]
+    assert f"'{first['activity']}'" in advice[0]["recommendation"]
+    assert f"{first['cases']} of 700 cases" in advice[0]["evidence"]
 
 
 def test_it_can_be_cancelled_at_any_point(loans, tmp_path):

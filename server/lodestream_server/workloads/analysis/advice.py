@@ -22,6 +22,8 @@ _NO_VARIANTS = pl.DataFrame(schema={"cases": pl.Int64, "meanCycleSeconds": pl.Fl
 #: A change of waiting worth a recommendation: a share of the reference's average cycle time.
 _WORTH = 0.02
 _MOST = 3
+#: From this share of cases on a deviation is no exception.
+_FREQUENT = 0.02
 
 
 def advise(analysis: Json, performance: Json, variants: pl.DataFrame | None, counts: Json) -> list[Recommendation]:
@@ -33,6 +35,7 @@ def advise(analysis: Json, performance: Json, variants: pl.DataFrame | None, cou
     found = [item for item in usual if item.category in wanted]
     found += _comparison(analysis.get("comparison"))
     found += _resources(analysis.get("resources"))
+    found += _conformance(analysis.get("conformance"))
     order = {"High": 0, "Medium": 1, "Low": 2}
     return sorted(found, key=lambda item: (order[item.priority], -item.saving, item.category == "Data Quality"))
 
@@ -102,6 +105,26 @@ def _resources(found: Json | None) -> list[Recommendation]:
             )
         )
     return advice
+
+
+def _conformance(found: Json | None) -> list[Recommendation]:
+    """What cases do most often against a model that somebody drew; against a discovered one it is merely rare."""
+    if found is None or found["model"]["source"] != "uploaded":
+        return []
+    return [_deviation(row, found) for row in found["deviations"][:_MOST]]
+
+
+def _deviation(row: Json, found: Json) -> Recommendation:
+    where = f"after {_name(row['after'])}" if row["after"] else "at the start"
+    does = "skip" if row["kind"] == "skipped" else "do in addition"
+    return Recommendation(
+        "Compliance",
+        "Medium" if row["shareOfCases"] >= _FREQUENT else "Low",
+        f"Find out why cases {does} {_name(row['activity'])} {where}, and correct the process or the model",
+        f"{count(row['cases'])} cases to examine; they are listed in deviating-cases.csv",
+        f"{count(row['cases'])} of {count(found['cases'])} cases ({percent(row['shareOfCases'])}) deviate so from the "
+        f"model {_name(found['model']['name'])}; {count(found['deviatingCases'])} deviate in any way",
+    )
 
 
 def _handed_over(handover: Json, slow: float, quick: float) -> Recommendation:

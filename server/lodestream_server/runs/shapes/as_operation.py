@@ -179,9 +179,15 @@ def _phase(stage: StageProgress) -> _pb.OperationPhase:
         results=None if validates else struct_or_none(phase.metrics),
         progress=percent(phase.percent) if running else None,
         current_activity=phase.activity if running else None,
+        models_training=_whole(phase.metrics.get("modelsTraining")),
+        models_completed=_whole(phase.metrics.get("modelsCompleted")),
         estimated_start_time=timestamp(stage.estimated_start),
         estimated_duration=_expected(stage),
     )
+
+
+def _whole(value: object) -> int | None:
+    return int(value) if isinstance(value, int | float) else None
 
 
 def _expected(stage: StageProgress) -> common_pb2.DurationRange | None:

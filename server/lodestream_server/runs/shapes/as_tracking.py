@@ -201,9 +201,16 @@ def _usage(run: RunState, shown: PhaseState | None) -> _pb.GetJobProgressRespons
 def _quality(run: RunState) -> _pb.GetJobProgressResponse.QualityMetrics:
     return _pb.GetJobProgressResponse.QualityMetrics(
         data_quality_score=figure(run, "dataQualityScore"),
+        validations_passed=whole(figure(run, "validationsPassed")),
+        validations_failed=whole(figure(run, "validationsFailed")),
         warnings_generated=run.logs.warn,
         errors_encountered=run.logs.error,
     )
+
+
+def whole(value: float | None) -> int | None:
+    """A count of a figure."""
+    return None if value is None else int(value)
 
 
 def figure(run: RunState, key: str) -> float | None:

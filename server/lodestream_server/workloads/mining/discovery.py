@@ -191,7 +191,9 @@ def _announce(phase: Phase, results: Json) -> None:
     phase.metrics(
         activitiesDiscovered=results["activitiesDiscovered"],
         variantsFound=results["processVariants"],
+        processVariants=results["processVariants"],  # jobs and operations document different words
         pathsIdentified=results["uniquePaths"],
+        uniquePaths=results["uniquePaths"],
     )
     phase.milestone(
         "Process model discovered",

@@ -10,6 +10,8 @@ from lodestream_server.workloads.process_models.discovery import DEFAULT, Discov
 from lodestream_server.workloads.process_models.picture import picture
 from lodestream_server.workloads.process_models.pnml import write_pnml
 
+#: Arcs of a net that may become a BPMN file: a diagram of a larger one is of no use to anybody, and takes long.
+MOST_IN_BPMN = 1_000
 #: As people call them.
 SPOKEN = {
     "heuristics": "heuristics miner",
@@ -69,6 +71,8 @@ def _files(phase: Phase, found: Discovered) -> list[str]:
         description=f"Petri net {said}, for process mining tools and conformance checks",
     )
     try:
+        if len(net.arcs) > MOST_IN_BPMN:
+            raise NotExpressible(f"{len(net.arcs):,} arcs are too many for a diagram")
         write_bpmn(net, bpmn)
     except NotExpressible as reason:
         phase.log("INFO", f"There is no BPMN file of the model: {reason}")

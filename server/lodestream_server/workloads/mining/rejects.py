@@ -20,6 +20,7 @@ NO_ACTIVITY = "Missing Activity"
 NO_TIME = "Missing Timestamp"
 BAD_TIME = "Unparsable Timestamp"
 BAD_ROW = "Malformed Row"
+REASONS = (NO_CASE, NO_ACTIVITY, NO_TIME, BAD_TIME, BAD_ROW)
 
 #: The text of a record that is no row at all.
 TEXT = "text"

@@ -3,11 +3,15 @@ shows."""
 
 from collections.abc import Mapping
 
-from lodestream_server.workloads.mining import timestamps
+from lodestream_server.workloads.mining import rejects, timestamps
 from lodestream_server.workloads.mining.detect import Roles
 from lodestream_server.workloads.mining.source import Source
 from lodestream_server.workloads.mining.summary import LogSummary
 from lodestream_server.workloads.phase import Json, Phase
+
+#: What every record is checked for: the reasons to reject it, and being there once. Each kind of fault in
+#: `validationErrors` is one that found something.
+CHECKS = len(rejects.REASONS) + 1
 
 
 def tell_opening(phase: Phase, source: Source, roles: Roles) -> None:
@@ -15,6 +19,7 @@ def tell_opening(phase: Phase, source: Source, roles: Roles) -> None:
     details = {
         "format": source.format,
         "records": source.records,
+        "expectedRecords": source.records,
         "bytes": source.content_bytes,
         **source.details,
         **roles.mapping(),
@@ -73,7 +78,8 @@ def results_of(summary: LogSummary, inferred: Mapping[str, int], rejected: Mappi
 def tell_results(phase: Phase, results: Json, rejected: int) -> None:
     """Warns of every fault, publishes the rejected records, and announces the log."""
     for error in results["validationErrors"]:
-        phase.warn(_spoken(error), **error)
+        done = "handled" if error["resolved"] else "rejected"
+        phase.warn(_spoken(error), **error, issue=error["type"], affectedRecords=error["count"], resolution=done)
     if rejected:
         phase.artifact(
             phase.out / "rejected.csv",
@@ -84,7 +90,11 @@ def tell_results(phase: Phase, results: Json, rejected: int) -> None:
             records=rejected,
         )
     figures = {key: results[key] for key in ("events", "cases", "activities", "dataQualityScore")}
-    phase.metrics(**figures, validRecords=results["validRecords"], invalidRecords=results["invalidRecords"])
+    invalid = results["invalidRecords"]
+    phase.metrics(**figures, validRecords=results["validRecords"], invalidRecords=invalid, errorRecords=invalid)
+    phase.metrics(dataValidated=True, errorsFound=invalid)
+    failed = len({error["type"] for error in results["validationErrors"]})
+    phase.metrics(validationsPassed=CHECKS - failed, validationsFailed=failed)
     phase.milestone(f"Log validated: {results['events']:,} events in {results['cases']:,} cases", **figures)
 
 

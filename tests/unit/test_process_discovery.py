@@ -85,6 +85,13 @@ def test_a_loop_of_one_repeats_its_activity() -> None:
     assert {"abc", "abbc", "abbbbc"} <= told(found.net)
 
 
+def test_a_loop_over_a_whole_case_begins_and_ends_where_cases_do() -> None:
+    """Nothing but a, once or more; nothing but rounds of a b."""
+    for algorithm in ("heuristics", "dfg"):
+        assert told(mined({"a": 10, "aa": 10, "aaa": 10}, algorithm).net, 3) == {"a", "aa", "aaa"}
+        assert told(mined({"ab": 10, "abab": 10, "ababab": 10}, algorithm).net) == {"ab", "abab", "ababab"}
+
+
 def test_a_loop_of_two_goes_back() -> None:
     """b c b c … is a loop, not parallel work."""
     found = mined({"abd": 50, "abcbd": 40, "abcbcbd": 20})

@@ -62,6 +62,8 @@ def petri_net(causal: CausalNet, names: Sequence[str], title: str) -> PetriNet:
 Place = tuple[str, int] | tuple[str, int, int]
 _SOURCE: Place = ("out", START)
 _SINK: Place = ("in", END)
+#: Tokens come into the one and are counted in the other without any transition.
+_ENDS = (_SOURCE, _SINK)
 
 
 @dataclass(slots=True)
@@ -105,7 +107,7 @@ class _Draft:
             return True
         if self.consumers[here] == {number}:
             return self._merge(number, here, there)
-        return self.producers[there] == {number} and there != _SINK and self._merge(number, here, there)
+        return self.producers[there] == {number} and there not in _ENDS and self._merge(number, here, there)
 
     def _merge(self, number: int, here: Place, there: Place) -> bool:
         """One place for both, unless a transition would then need two arcs to it."""
@@ -114,7 +116,7 @@ class _Draft:
         if twice_in or twice_out or (here == _SOURCE and there == _SINK):
             return False
         self._remove(number)
-        kept, gone = (there, here) if there == _SINK else (here, there)
+        kept, gone = (there, here) if there in _ENDS else (here, there)
         for consumer in self.consumers.pop(gone):
             self.before[consumer] = self.before[consumer] - {gone} | {kept}
             self.consumers[kept].add(consumer)

@@ -146,6 +146,30 @@ async def test_a_queue_of_many_is_shown_explained_and_steered():
     assert (await world.call("PurgeQueue")).cancelled_jobs == 240
 
 
+async def test_a_job_waits_for_the_one_that_it_depends_on():
+    """It is blocked, says so, and begins at the other's end; when the other one is cancelled it fails with it."""
+    world = World(scenario="job-lifecycle", clock="frozen")
+    body = documented_body("SubmitJob", "en")
+    first = (await world.call("SubmitJob", request_of("SubmitJob", body))).job_id
+
+    async def dependant():
+        submitted = await world.call("SubmitJob", request_of("SubmitJob", {**body, "dependencies": [first]}))
+        return submitted.job_id
+
+    second = await dependant()
+    explained = await world.call("ExplainJob", job_id=second)
+    assert (explained.explanation, explained.waiting_for[0].subject) == ("The job waits for other runs.", first)
+    played = world.session.played(world.session.runs[second])
+    assert [item.kind for item in played.happenings[:3]] == ["submitted", "waiting", "queued"]
+    assert played.happenings[2].at == world.session.played(world.session.runs[first]).end.at
+    await world.call("CancelJob", job_id=first)
+    frames = await world.frames("WatchJob", job_id=second, replay=True)
+    events = [event for frame in frames for event in frame.events.events]
+    assert [event.WhichOneof("body") for event in events] == ["submitted", "waiting", "failed"]
+    assert events[1].waiting.reason == "DEPENDENCY"
+    assert (await world.call("GetJob", job_id=await dependant())).error.reason == "DEPENDENCY_FAILED"
+
+
 async def test_datasets_come_and_go():
     """Uploaded in parts, described from the bytes, listed, deleted."""
     world = World()

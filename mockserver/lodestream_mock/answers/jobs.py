@@ -20,6 +20,7 @@ from lodestream_mock.play.as_operation import retryable
 from lodestream_mock.play.as_results import as_job_results, outputs
 from lodestream_mock.play.run import Run
 from lodestream_mock.scenarios.story import Kind
+from lodestream_mock.session.dependencies import settle
 
 _MINUTE = 60_000
 
@@ -46,6 +47,8 @@ def _submit(call: Call, request: job.SubmitJobRequest) -> job.SubmitJobResponse:
         timeout=minutes * _MINUTE if minutes else None,
         dependencies=tuple(request.dependencies),
     )
+    if run.dependencies:
+        run = settle(session, run)
     played = session.played(run)
     if session.pinned and run.number == 1:
         out = payload(call, "submit-job.response", job.SubmitJobResponse)

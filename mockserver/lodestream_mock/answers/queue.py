@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from lodestream.errors import RunAlreadyEnded
@@ -132,6 +133,10 @@ def explain_job(call: Call, request: queue.ExplainJobRequest) -> queue.ExplainJo
     run = run_of(call, request.job_id, "job")
     now = moment(session.played(run), session.age(run))
     out = queue.ExplainJobResponse(job_id=run.run_id, state=now.state)
+    if now.state == RunState.RUN_STATE_BLOCKED:
+        out.waiting_for.extend(_needed(session, run))
+        out.explanation = "The job waits for other runs."
+        return out
     place = session.position(run)
     if not place:
         out.explanation = f"The job does not wait: it is {RunState.Name(now.state).removeprefix('RUN_STATE_').lower()}."
@@ -146,3 +151,12 @@ def explain_job(call: Call, request: queue.ExplainJobRequest) -> queue.ExplainJo
     out.waiting_for.add(reason="NO_FREE_WORKER", message="All workers are busy.")
     out.explanation = f"The job is number {place} in the queue."
     return out
+
+
+def _needed(session: Session, run: Run) -> Iterator[queue.ExplainJobResponse.Reason]:
+    for other in (session.runs[other] for other in run.dependencies if other in session.runs):
+        played, now = session.played(other), moment(session.played(other), session.age(other))
+        if now.ended is None:
+            state = RunState.Name(now.state).removeprefix("RUN_STATE_").lower()
+            message = f"It needs {played.story.name}, which is {state}."
+            yield queue.ExplainJobResponse.Reason(reason="DEPENDENCY", message=message, subject=other.run_id)

@@ -45,6 +45,8 @@ def _fill(out: RunEvent, played: Played, item: Happening, now: Moment) -> None:
             out.submitted.priority = typed.number(Priority.DESCRIPTOR, story.priority)
             out.submitted.submitted_by = story.submitted_by
             out.submitted.phases.extend(p.name for p in story.phases)
+        case Kind.WAITING:
+            out.waiting.reason = "DEPENDENCY"
         case Kind.QUEUED:
             out.queued.SetInParent()
         case Kind.STARTED:

@@ -139,7 +139,7 @@ def _all(story: Story, run: Run, end: End) -> Iterator[Happening]:
     limit = max((item.at for item in story.told if item.told and item.kind in _TIMELINE), default=-1)
     begins = run.dependency_failed != end.at
     for item in _generated(story, run):
-        if not begins and item.kind not in (Kind.SUBMITTED, Kind.QUEUED) and item.at >= end.at:
+        if not begins and item.kind not in (Kind.SUBMITTED, Kind.WAITING) and item.at >= end.at:
             continue
         if item.at <= end.at and not (item.kind in _TIMELINE and item.at <= limit):
             yield item
@@ -153,6 +153,8 @@ def _all(story: Story, run: Run, end: End) -> Iterator[Happening]:
 
 def _generated(story: Story, run: Run) -> Iterator[Happening]:
     yield Happening(0, Kind.SUBMITTED)
+    if run.blocked or run.dependency_failed is not None:
+        yield Happening(0, Kind.WAITING)
     yield Happening(run.blocked, Kind.QUEUED)
     yield Happening(story.waits, Kind.STARTED)
     for phase in story.phases:

@@ -25,6 +25,7 @@ class Kind(StrEnum):
     """What can happen to a run; the order is the order of things that happen at the same moment."""
 
     SUBMITTED = "submitted"
+    WAITING = "waiting"
     QUEUED = "queued"
     STARTED = "started"
     PHASE_COMPLETED = "phase_completed"

@@ -12,6 +12,7 @@ from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
+from lodestream.v1.common_pb2 import RunState
 from lodestream.wire import Language
 from lodestream_mock import scenarios
 from lodestream_mock.play.moment import moment, stops
@@ -20,6 +21,7 @@ from lodestream_mock.play.run import Cancellation, Run
 from lodestream_mock.scenarios.story import Scenario, Story
 from lodestream_mock.session.batches import Batch
 from lodestream_mock.session.clock import Clock
+from lodestream_mock.session.dependencies import settle_dependants
 from lodestream_mock.session.faults import Faults
 from lodestream_mock.session.ids import made_id
 from lodestream_mock.session.journal import Journal
@@ -154,6 +156,7 @@ class Session:
         self.change(replace(run, cancelled=Cancellation(self.age(run), by, reason, force)))
         if run.batch_id:
             self.batches[run.batch_id].settle(self)
+        settle_dependants(self, run)
         return self.runs[run.run_id]
 
     def count(self, kind: str) -> int:
@@ -177,8 +180,9 @@ class Session:
         return sorted(queued, key=lambda run: (order.get(self.played(run).story.priority, 2), run.began))
 
     def _waits(self, run: Run) -> bool:
-        now = moment(self.played(run), self.age(run))
-        return now.started is None and now.ended is None and self.scenario.stories[run.story].kind == "job"
+        if self.scenario.stories[run.story].kind != "job":
+            return False
+        return moment(self.played(run), self.age(run)).state == RunState.RUN_STATE_QUEUED
 
     def places(self) -> dict[str, int]:
         """The place of every waiting job in the queue by its id, 1 is next."""

@@ -12,7 +12,7 @@ from lodestream_server.engine.models import CancelOrder
 from lodestream_server.runs.states import State
 
 from lodestream.errors import ArtifactNotFound
-from tests.integration.engine_world import SCOPE, appears, engine_at, job
+from tests.integration.engine_world import SCOPE, appears, engine_at, job, until
 
 
 @pytest.fixture
@@ -26,6 +26,7 @@ async def _waiting(engine: Engine, tmp_path: Path) -> str:
     order = job("CountThenWait", records=7, gate=tmp_path / "gate", begun=tmp_path / "begun")
     run_id = (await engine.submit(order)).run.run_id
     await appears(tmp_path / "begun")
+    await until(engine, run_id, "phase-completed")  # said before that, committed perhaps after
     return run_id
 
 

@@ -7,8 +7,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from lodestream_server.workloads.mining.discovery import discover
 from lodestream_server.workloads.mining.loading import load
+from lodestream_server.workloads.mining.modelling import discover_process
 from lodestream_server.workloads.mining.performance import analyse
 from lodestream_server.workloads.phase import DatasetFile, Finished
 from lodestream_server.workloads.rehearsal import Rehearsal
@@ -26,7 +26,7 @@ def mine(path: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="lodestream-bench-") as folder:
         for name, phase in {
             "Data Loading": load,
-            "Process Discovery": discover,
+            "Process Discovery": discover_process,
             "Performance Analysis": analyse,
         }.items():
             stage = Rehearsal(

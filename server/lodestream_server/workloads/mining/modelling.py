@@ -12,11 +12,11 @@ from lodestream_server.workloads.process_models.pnml import write_pnml
 
 #: Arcs of a net that may become a BPMN file: a diagram of a larger one is of no use to anybody, and takes long.
 MOST_IN_BPMN = 1_000
-#: As people call them.
+#: As people call them, in "discovered with".
 SPOKEN = {
-    "heuristics": "heuristics miner",
+    "heuristics": "the heuristics miner",
     "alpha_miner_enhanced": "Alpha+++",
-    "dfg": "directly-follows graph",
+    "dfg": "the directly-follows graph",
 }
 
 
@@ -25,11 +25,12 @@ def discover_process(phase: Phase) -> Json:
     arcs, files; fallbackReason, activitiesLeftOut, dependencyThreshold, replayedShare where they apply}.
     """
     results = discover(phase)
+    phase.progress(results["events"], results["events"], "Discovering the process model")
     found = _model(phase, behaviour(phase.out))
     files = _files(phase, found)
     phase.log(
         "INFO",
-        f"Process model by {SPOKEN[found.algorithm]}: {len(found.net.places):,} places, "
+        f"Process model discovered with {SPOKEN[found.algorithm]}: {len(found.net.places):,} places, "
         f"{len(found.net.transitions):,} transitions",
         algorithm=found.algorithm,
         requested=found.requested,
@@ -39,7 +40,7 @@ def discover_process(phase: Phase) -> Json:
 
 def _model(phase: Phase, counts: Behaviour) -> Discovered:
     wish = str(phase.parameters.get("algorithm") or DEFAULT)
-    phase.log("INFO", f"Discovering the process model by {SPOKEN[wish]}", algorithm=wish)
+    phase.log("INFO", f"Discovering the process model with {SPOKEN[wish]}", algorithm=wish)
     if counts.listed < counts.cases:
         phase.log(
             "INFO",
@@ -52,7 +53,7 @@ def _model(phase: Phase, counts: Behaviour) -> Discovered:
     if found.left_out:
         phase.log(
             "INFO",
-            f"{len(found.left_out):,} activities are not part of the model",
+            f"Activities that are not part of the model: {len(found.left_out):,}",
             activities=list(found.left_out[:20]),
         )
     return found
@@ -60,7 +61,7 @@ def _model(phase: Phase, counts: Behaviour) -> Discovered:
 
 def _files(phase: Phase, found: Discovered) -> list[str]:
     """Publishes the net in each form that can hold it; the names of the files."""
-    net, said = found.net, f"discovered by {SPOKEN[found.algorithm]}"
+    net, said = found.net, f"discovered with {SPOKEN[found.algorithm]}"
     pnml, bpmn, svg = (phase.out / f"process-model.{form}" for form in ("pnml", "bpmn", "svg"))
     write_pnml(net, pnml)
     phase.artifact(
@@ -85,7 +86,9 @@ def _files(phase: Phase, found: Discovered) -> list[str]:
             description=f"The model {said} as a BPMN diagram, for modelling tools",
         )
     phase.check()
-    subtitle = f"Discovered by {SPOKEN[found.algorithm]}: {len(net.places)} places, {len(net.transitions)} transitions"
+    subtitle = (
+        f"Discovered with {SPOKEN[found.algorithm]}: {len(net.places)} places, {len(net.transitions)} transitions"
+    )
     if drawing := picture(net, Caption(f"Process model: {phase.run_name}", subtitle)):
         svg.write_text(drawing, "utf-8")
         phase.artifact(

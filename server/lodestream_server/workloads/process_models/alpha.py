@@ -52,7 +52,7 @@ def usable(net: PetriNet) -> PetriNet:
     or no end."""
     places, transitions = len(net.places), len(net.transitions)
     if places < transitions / 4:
-        raise NoModel(f"Alpha+++ found only {places} places for {transitions} transitions, fewer than a quarter")
+        raise NoModel(f"Alpha+++ found fewer places than a quarter of the transitions ({places} of {transitions})")
     if not net.initial or not net.final:
         raise NoModel(f"Alpha+++ found no {'end' if net.initial else 'start'} of the process")
     return net

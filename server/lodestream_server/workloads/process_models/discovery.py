@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from lodestream_server.workloads.mining.figures import LONGEST_TEXT
+from lodestream_server.workloads.mining.spoken import shortened
 from lodestream_server.workloads.phase import Json
 from lodestream_server.workloads.process_models.alpha import NoModel, alpha_net
 from lodestream_server.workloads.process_models.behaviour import Behaviour
@@ -21,6 +23,8 @@ HEURISTICS, ALPHA, DFG = "heuristics", "alpha_miner_enhanced", "dfg"
 ALGORITHMS = (HEURISTICS, ALPHA, DFG)
 #: Always gives a readable net, and one that replays what is frequent.
 DEFAULT = HEURISTICS
+#: Activities that are left out and named in the results.
+MOST_NAMED = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,8 @@ class Discovered:
         if self.fallback:
             said["fallbackReason"] = self.fallback
         if self.left_out:
-            said["activitiesLeftOut"] = list(self.left_out)
+            said["activitiesLeftOut"] = [shortened(name, LONGEST_TEXT) for name in self.left_out[:MOST_NAMED]]
+            said["activitiesLeftOutCount"] = len(self.left_out)
         return said
 
 

@@ -117,6 +117,9 @@ async def test_what_does_not_fit_is_refused_with_its_field(caller):
         refused = await caller.submit("Analysis", 422, resource={"resourceType": type_, "resourceId": "nope"})
         assert (refused["reason"], "nope" in json.dumps(refused)) == ("UNKNOWN_RESOURCE", True)
         assert refused["errors"][0]["pointer"] == "/resource/resourceId"
+    for half, missing in (({"resourceId": "x"}, "resourceType"), ({"resourceType": "Pipeline"}, "resourceId")):
+        refused = await caller.submit("Analysis", 400, resource=half)
+        assert refused["errors"][0]["pointer"] == f"/resource/{missing}"
     refused = await caller.submit("Analysis", 422, parameters={"modelResourceId": "nope"})
     assert "/parameters/modelResourceId" in json.dumps(refused)
 

@@ -28,14 +28,15 @@ def explain(run: RunState, around: Around, prerequisites: Sequence[RunState] = (
         case State.BLOCKED:
             reasons = [_dependency(one) for one in prerequisites if one.state is not State.COMPLETED] or [_INPUT]
         case State.SCHEDULED:
-            reasons = [_until(run, "SCHEDULED_TIME", "The job is scheduled for", run.scheduled_at)]
+            reasons = [_until(run, "SCHEDULED_TIME", "It is scheduled for", run.scheduled_at)]
         case State.RETRY_WAIT:
             reasons = [_until(run, "RETRY_DELAY", "The next attempt begins at", run.retry_at)]
         case State.QUEUED:
             reasons = _queued(run, around)
         case _:
-            return Explanation(run, f"The job is {run.state.value.lower().replace('_', ' ')}; it does not wait.")
-    sentence = " ".join(reason.message for reason in reasons) or "The job is about to start."
+            state = run.state.value.lower().replace("_", " ")
+            return Explanation(run, f"The {run.kind.value} is {state}; it does not wait.")
+    sentence = " ".join(reason.message for reason in reasons) or f"The {run.kind.value} is about to start."
     return Explanation(run, sentence, tuple(reasons))
 
 

@@ -127,7 +127,10 @@ def _resource(request: _pb.SubmitJobRequest) -> ResourceRef | None:
     if not request.HasField("resource"):
         return None
     resource = request.resource
-    if resource.resource_type not in ("", "Dataset", PIPELINE, NOTEBOOK, MODEL):
+    for name in ("resource_type", "resource_id"):
+        if not getattr(resource, name):
+            raise InvalidField.of(Violation(f"resource.{name}", "is required where a resource is named"))
+    if resource.resource_type not in ("Dataset", PIPELINE, NOTEBOOK, MODEL):
         fault = f"there is no {resource.resource_type} {resource.resource_id} in this project."
         raise UnknownResource(f"{RESOURCE}: {fault}", violations=[Violation(RESOURCE, fault)])
     return ResourceRef(resource.resource_type, resource.resource_id, resource.resource_name)

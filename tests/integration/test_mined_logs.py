@@ -12,18 +12,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lodestream_server.workloads.mining.discovery import discover
 from lodestream_server.workloads.mining.loading import load
+from lodestream_server.workloads.mining.modelling import discover_process
 from lodestream_server.workloads.mining.performance import analyse
 from lodestream_server.workloads.mining.report import report
 from lodestream_server.workloads.phase import DatasetFile, Finished
+from lodestream_server.workloads.process_models.pnml import read_pnml
 from lodestream_server.workloads.rehearsal import Rehearsal
 
 from lodestream.samples.loan_applications import write_log
 
 PHASES = {
     "Data Loading": load,
-    "Process Discovery": discover,
+    "Process Discovery": discover_process,
     "Performance Analysis": analyse,
     "Report Generation": report,
 }
@@ -82,8 +83,8 @@ def mine(folder: Path, file: Path, form: Any) -> Mined:
 
 @pytest.mark.parametrize("known", KNOWN, ids=lambda known: known.file)
 def test_a_published_log_is_counted_as_published(tmp_path, known):
-    """Without help: cases, events, activities, variants, directly-follows pairs and fingerprints; map and report are
-    made.
+    """Without help: cases, events, activities, variants, directly-follows pairs and fingerprints; model, map and report
+    are made.
     """
     if not (LOGS / known.file).exists():
         pytest.skip(f"{known.file} is third-party data and not here; LODESTREAM_EVENTLOGS names its folder")
@@ -96,6 +97,8 @@ def test_a_published_log_is_counted_as_published(tmp_path, known):
     assert known.digests in (None, (found["dfgDigest"], found["variantsDigest"]))
     assert mined.finished["Performance Analysis"].results["timing"]["kind"] == known.kind
     ET.parse(mined.last.out / "process-map.svg")
+    assert found["discoveredModel"]["replayedShare"] > 0.7
+    assert len(read_pnml(mined.finished["Process Discovery"].folder / "process-model.pnml").places) > 2
 
 
 @pytest.fixture(scope="module")

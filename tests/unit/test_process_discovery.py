@@ -8,6 +8,7 @@ from random import Random
 import pytest
 from lodestream_server.workloads.declared.mining import JOB, OPERATION
 from lodestream_server.workloads.mining.report.frame import Caption
+from lodestream_server.workloads.parameters import violations
 from lodestream_server.workloads.process_models import discovery
 from lodestream_server.workloads.process_models.alpha import NoModel, alpha_net, usable
 from lodestream_server.workloads.process_models.behaviour import Behaviour
@@ -205,6 +206,9 @@ def test_runs_may_ask_for_each_algorithm_and_for_no_other() -> None:
     for spec in (JOB, OPERATION):
         (algorithm,) = (parameter for parameter in spec.parameters if parameter.name == "algorithm")
         assert tuple(algorithm.words) == ALGORITHMS
+        (fault,) = violations([algorithm], {"algorithm": "inductive"})
+        assert fault.field == "parameters.algorithm"
+        assert fault.description == "must be one of heuristics, alpha_miner_enhanced, dfg"
 
 
 def test_a_picture_shows_every_activity_and_what_is_too_large_is_not_drawn() -> None:

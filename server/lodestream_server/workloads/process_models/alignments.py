@@ -167,7 +167,7 @@ class _Frontier:
     def expand(self, state: int, cost: int) -> None:
         """All moves from a state; together is added last, so that it is tried first."""
         number, place = divmod(state, self.width)
-        silent, visible = self._game.moves(number)
+        silent, visible = self._game.silent(number), self._game.visible(number)
         labels = self._game.labels
         wanted = self._names[place] if place + 1 < self.width else None
         if wanted is not None:

@@ -79,15 +79,17 @@ def _refuse_endless(phase: Phase, model: CheckedModel, measuring: Measuring) -> 
 
 def _measured(phase: Phase, variants: pl.DataFrame, measuring: Measuring) -> pl.DataFrame:
     """The variants that do not fit or were not aligned, a row each as in _ROW."""
-    rows, cases, done = [], int(variants["cases"].sum()), 0
+    found, cases, done = [pl.DataFrame(schema=_ROW)], int(variants["cases"].sum()), 0
     for part in variants.iter_slices(_AT_ONCE):
+        rows = []
         for variant, count, names in part.iter_rows():
             fit = measuring.add(names, count)
             done += count
             if not fit.fits:
                 rows.append(_row(variant, fit))
             phase.progress(done, cases, f"Aligning variants, {variant:,} of {variants.height:,}")
-    return pl.DataFrame(rows, schema=_ROW, orient="row")
+        found.append(pl.DataFrame(rows, schema=_ROW, orient="row"))
+    return pl.concat(found)
 
 
 def _row(variant: int, fit: Fit) -> tuple[object, ...]:

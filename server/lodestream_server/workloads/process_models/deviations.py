@@ -11,7 +11,7 @@ import polars as pl
 from lodestream_server.workloads.process_models.alignments import Move
 
 #: Deviations named of one case, and different ones counted; a log with more of them has another model.
-NAMED, MOST_COUNTED = 20, 100_000
+NAMED, MOST_COUNTED = 10, 100_000
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -40,7 +40,7 @@ def deviations_of(moves: Iterable[Move]) -> list[Deviation]:
 
 
 def told(found: list[Deviation]) -> str:
-    """In one line; the first twenty by name."""
+    """In one line; the first ten by name."""
     named = "; ".join(one.said() for one in found[:NAMED])
     return f"{named}; and {len(found) - NAMED} more" if len(found) > NAMED else named
 

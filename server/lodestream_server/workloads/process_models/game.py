@@ -40,11 +40,21 @@ class Game:
         for number, label in enumerate(self.labels):
             if label is not None:
                 self.named.setdefault(label, []).append(number)
+        self._quiet = self._by_place([step for step, label in enumerate(self.labels) if label is None], len(places))
+        self._loud = self._by_place([step for step, label in enumerate(self.labels) if label is not None], len(places))
         self.initial, self.final = (_marking(places, tokens) for tokens in (net.initial, net.final))
         self._numbers: dict[bytes, int] = {}
         self._markings: list[bytes] = []
-        self._moves: dict[int, tuple[list[Move], list[Move]]] = {}
+        self._silent: dict[int, list[Move]] = {}
+        self._visible: dict[int, list[Move]] = {}
         self._must: dict[int, tuple[tuple[str, int], ...] | None] = {}
+
+    def _by_place(self, steps: list[int], places: int) -> list[list[int]]:
+        """Transitions by the first place that they need; those that need none come last."""
+        found: list[list[int]] = [[] for _ in range(places + 1)]
+        for step in steps:
+            found[self.before[step][0] if self.before[step] else places].append(step)
+        return found
 
     def __len__(self) -> int:
         """Markings remembered."""
@@ -53,7 +63,8 @@ class Game:
     def tidy(self) -> None:
         """Forgets all markings when they have become many; numbers of an earlier `age` are void then."""
         if len(self._markings) > MOST_KEPT:
-            self._numbers, self._markings, self._moves, self._must = {}, [], {}, {}
+            self._numbers, self._markings, self._must = {}, [], {}
+            self._silent, self._visible = {}, {}
             self.age += 1
 
     def number(self, marking: bytes) -> int:
@@ -68,20 +79,36 @@ class Game:
         """The marking of a number."""
         return self._markings[number]
 
-    def moves(self, number: int) -> tuple[list[Move], list[Move]]:
-        """What is enabled: silent transitions and visible ones, in the order of the net."""
-        found = self._moves.get(number)
-        if found is None:
-            found = self._moves[number] = self._enabled(self._markings[number])
-        return found
+    def silent(self, number: int) -> list[Move]:
+        """The silent transitions that are enabled."""
+        if number not in self._silent:
+            self._silent[number] = self._enabled(self._markings[number], self._quiet)
+        return self._silent[number]
 
-    def _enabled(self, marking: bytes) -> tuple[list[Move], list[Move]]:
-        silent: list[Move] = []
-        visible: list[Move] = []
-        for step, before in enumerate(self.before):
-            if all(marking[place] for place in before) and (fired := self._fired(marking, step)) is not None:
-                (silent if self.labels[step] is None else visible).append((step, self.number(fired)))
-        return silent, visible
+    def visible(self, number: int) -> list[Move]:
+        """The labelled transitions that are enabled."""
+        if number not in self._visible:
+            self._visible[number] = self._enabled(self._markings[number], self._loud)
+        return self._visible[number]
+
+    def allows(self, number: int, step: int) -> bool:
+        """Whether a transition is enabled."""
+        marking = self._markings[number]
+        return all(marking[place] for place in self.before[step])
+
+    def fired(self, number: int, step: int) -> int | None:
+        """Where an enabled transition leads; None where a place would overflow."""
+        after = self._fired(self._markings[number], step)
+        return None if after is None else self.number(after)
+
+    def _enabled(self, marking: bytes, by_place: list[list[int]]) -> list[Move]:
+        """In the order of places, then of the net."""
+        found: list[Move] = []
+        steps = by_place[-1] + [step for place, count in enumerate(marking) if count for step in by_place[place]]
+        for step in steps:
+            if all(marking[place] for place in self.before[step]) and (fired := self._fired(marking, step)) is not None:
+                found.append((step, self.number(fired)))
+        return found
 
     def _fired(self, marking: bytes, step: int) -> bytes | None:
         """None where a place would overflow."""
@@ -138,7 +165,7 @@ class Game:
         found = {number: (-1, -1)}
         queue = [number]
         for here in queue:  # grows while it is walked
-            for step, there in self.moves(here)[0]:
+            for step, there in self.silent(here):
                 if there not in found:
                     if len(found) >= MOST_SILENT:
                         return found, False

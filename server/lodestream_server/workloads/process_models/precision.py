@@ -51,4 +51,4 @@ class Precision:
         game = self._game
         game.tidy()
         ways, all_ = game.silently(game.number(state))
-        return len({game.labels[step] for there in ways for step, _ in game.moves(there)[1]}) if all_ else None
+        return len({game.labels[step] for there in ways for step, _ in game.visible(there)}) if all_ else None

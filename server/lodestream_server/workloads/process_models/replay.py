@@ -89,11 +89,10 @@ class Replay:
         named = game.named.get(activity)
         if named is None:
             return here, Tokens(1, 1, 1, 1)
-        wanted = set(named)
         ways, _ = game.silently(here)
         for there in ways:
-            for step, after in game.moves(there)[1]:
-                if step in wanted:
+            for step in named:
+                if game.allows(there, step) and (after := game.fired(there, step)) is not None:
                     counts = self._silent(ways, there)
                     return after, counts.plus(Tokens(len(game.before[step]), len(game.after[step])))
         missing, after, step = min((*game.forced(here, step), step) for step in named)

@@ -1,5 +1,6 @@
 """Charts of all reports as SVG texts, in the same looks, drawn by Vega-Lite. The only module that knows vl-convert."""
 
+import re
 from typing import Any
 
 import vl_convert
@@ -33,7 +34,16 @@ def svg_of(spec: Json, wording: Wording = ENGLISH) -> str:
         },
         time_format_locale={**_CALENDAR, "months": list(wording.months), "shortMonths": list(wording.months)},
     )
-    return str(drawn)
+    return _numbered_anew(str(drawn))
+
+
+def _numbered_anew(svg: str) -> str:
+    """The engine numbers gradients and clips through all drawings of its process; the same drawing is to have the same
+    bytes."""
+    numbers: dict[str, str] = {}
+    for name in re.findall(r'\bid="((?:gradient_|clip)\d+)"', svg):
+        numbers.setdefault(name, f"{name.rstrip('0123456789')}{len(numbers)}")
+    return re.sub(r"\b(?:gradient_|clip)\d+\b", lambda found: numbers.get(found[0], found[0]), svg)
 
 
 def _config() -> dict[str, Any]:
@@ -57,5 +67,5 @@ def _config() -> dict[str, Any]:
 
 
 def as_pdf(svg: str) -> bytes:
-    """A drawing as a PDF of one page in its own size."""
+    """A drawing as a PDF of one page in its own size. The engine lists the fonts in any order, so bytes may differ."""
     return bytes(vl_convert.svg_to_pdf(svg))

@@ -1,6 +1,7 @@
 """Process models from counts: what each algorithm makes of small logs, and what answers where one has no answer."""
 
 from collections import Counter
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -152,6 +153,16 @@ def test_only_the_frequent_ones_of_very_many_activities_are_drawn_into_the_net()
     said = found.as_json()
     assert (len(said["activitiesLeftOut"]), said["activitiesLeftOutCount"]) == (50, 200)
     assert sum(step.label is not None for step in found.net.transitions) == 100
+
+
+def test_a_log_that_is_one_endless_case_has_a_model_from_its_counts_alone(tmp_path: Path) -> None:
+    """As when the wrong column names the cases: no variant is at hand. Alpha is not even started."""
+    log = replace(seen({"abcabcabc": 1}), variants=())
+    for algorithm in ALGORITHMS:
+        found = discovered(log, algorithm, tmp_path, go_on)
+        assert {"abc", "abcabc"} <= told(found.net)
+        assert found.replayed in (0.0, None)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_alpha_discovers_parallel_work(tmp_path: Path) -> None:

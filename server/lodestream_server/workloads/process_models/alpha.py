@@ -37,6 +37,8 @@ def alpha_net(
     within_s: float = MOST_SECONDS,
 ) -> PetriNet:
     """Discovers the net. Raises NoModel for an answer that is none, and when there is none in time."""
+    if not behaviour.variants:
+        raise NoModel("Alpha+++ needs cases, and those of the log are too long to be handed to it")
     names = list(behaviour.activities)
     given, answer = scratch / "alpha-log.json", scratch / "alpha-net.json"
     answer.unlink(missing_ok=True)

@@ -20,8 +20,8 @@ Variant = tuple[str, ...]
 @dataclass(frozen=True, slots=True)
 class Behaviour:
     """`activities`: events of each, the most frequent first; `starts` and `ends`: cases that begin and end with it;
-    `steps`: how often one directly follows another; `variants`: the most frequent ones with their cases; `cases`: of
-    all variants, listed or not.
+    `steps`: how often one directly follows another; `variants`: the most frequent ones with their cases, none
+    where the first is longer than MOST_EVENTS; `cases`: of all variants, listed or not.
     """
 
     activities: Mapping[str, int]
@@ -54,5 +54,5 @@ def behaviour(folder: Path) -> Behaviour:
 def _variants(file: Path) -> tuple[tuple[Variant, int], ...]:
     lengths = pl.read_parquet(file, columns=["length"])["length"].cast(pl.Int64)
     within = int((lengths.cum_sum() <= MOST_EVENTS).sum())
-    rows = pl.read_parquet(file, columns=["activities", "cases"], n_rows=max(1, within)).rows()
+    rows = pl.read_parquet(file, columns=["activities", "cases"], n_rows=within).rows()
     return tuple((tuple(activities), cases) for activities, cases in rows)

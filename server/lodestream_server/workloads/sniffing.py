@@ -20,6 +20,7 @@ _OTHERS = (
     (b"\xfd7zXZ", "compressed with xz", "decompress it first"),
     (b"\x28\xb5\x2f\xfd", "compressed with zstandard", "decompress it first"),
     (b"SQLite format 3", "a database", "export the event log as CSV"),
+    *((bytes((0x80, version)), "a pickle, which is never opened", "export the event log") for version in range(2, 6)),
 )
 
 

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from lodestream_server.runs.states import RunKind
 from lodestream_server.workloads.built_in import BUILT_IN
-from lodestream_server.workloads.parameters import Parameter
+from lodestream_server.workloads.declared import notebook
+from lodestream_server.workloads.parameters import IDS, Parameter
 
 from lodestream import documented
 from tests.support.coverage import covers, keys, listed, outputs, parameters, recorded
@@ -126,6 +127,17 @@ def test_every_documented_parameter_is_declared_and_read_or_listed(request_, typ
     name = path.rpartition(".")[2]
     read = name in words(SERVER, besides="declared")
     assert (known and read) != (path in parameters(request_))
+
+
+def test_every_declared_parameter_is_read():
+    """Of every type of work, documented or not: what is checked at submission has code that reads it. Ids are
+    read by their kind: the engine resolves them all."""
+
+    def names(known: Any) -> set[str]:
+        return {name for one in known if one.kind not in IDS for name in {one.name, *names(one.inside)}}
+
+    for spec in (*BUILT_IN, notebook.JOB):
+        assert names(spec.parameters) - words(SERVER, besides="declared") == set(), spec.type
 
 
 def fields(endpoint: dict[str, Any]) -> list[str]:

@@ -224,7 +224,7 @@ def _tables(phase: Phase, sources: _Sources, what: Wanted, results: Json) -> lis
     def done(records: int) -> None:
         phase.progress(records, sources.log.events, "Writing the enriched log")
 
-    records = enriched.write(sources.log, sources.cases, csv, parquet, done)
+    records = enriched.write(sources.log, sources.cases, csv, parquet, done, phase.check)
     for path, form in ((csv, "CSV"), (parquet, "Parquet")):
         if path:
             phase.artifact(

@@ -16,17 +16,25 @@ import pyarrow.parquet as pq
 from lodestream_server.workloads.mining.instances import clock_of
 from lodestream_server.workloads.mining.validated import PAIR, Bucket, Codes, ValidatedLog, numbered, read
 
+#: Rows written between two cancel points.
+SLICE = 50_000
+
 #: RFC 3339 with microseconds, always UTC.
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%S%.6fZ"
 
 
 def write(
-    log: ValidatedLog, cases: Path, csv: Path | None, parquet: Path | None, progress: Callable[[int], None]
+    log: ValidatedLog,
+    cases: Path,
+    csv: Path | None,
+    parquet: Path | None,
+    progress: Callable[[int], None],
+    check: Callable[[], None],
 ) -> int:
     """Writes the files that are named and returns the number of records. `cases`: discovery's folder with the variant
     of each case.
 
-    `progress` is told the records done after each bucket.
+    `progress` is told the records done after each bucket; `check` is called between the steps of a bucket.
     """
     activities, done = Codes(), 0
     same_work = ["case", "activity", *(["lifecycle"] if clock_of(log).kind == "lifecycle" else [])]
@@ -34,9 +42,10 @@ def write(
     stream = csv.open("wb") if csv else None
     try:
         for bucket in log.buckets:
-            frame = _enriched(log, bucket, cases, activities, same_work)
+            frame = _enriched(log, bucket, cases, activities, same_work, check)
+            check()
             if stream:
-                _append_csv(frame, stream, header=done == 0)
+                _append_csv(frame, stream, header=done == 0, check=check)
             if parquet:
                 table = frame.to_arrow()
                 writer = writer or pq.ParquetWriter(parquet, table.schema, compression="zstd")
@@ -51,13 +60,23 @@ def write(
     return done
 
 
-def _append_csv(frame: pl.DataFrame, stream: BinaryIO, *, header: bool) -> None:
+def _append_csv(frame: pl.DataFrame, stream: BinaryIO, *, header: bool, check: Callable[[], None]) -> None:
     nested = [name for name, dtype in frame.schema.items() if dtype.is_nested()]
     flat = frame.with_columns(pl.col(nested).cast(pl.String)) if nested else frame
-    flat.write_csv(stream, include_header=header, datetime_format=TIME_FORMAT)
+    for rows in flat.iter_slices(SLICE):
+        rows.write_csv(stream, include_header=header, datetime_format=TIME_FORMAT)
+        header = False
+        check()
 
 
-def _enriched(log: ValidatedLog, bucket: Bucket, cases: Path, activities: Codes, same_work: list[str]) -> pl.DataFrame:
+def _enriched(
+    log: ValidatedLog,
+    bucket: Bucket,
+    cases: Path,
+    activities: Codes,
+    same_work: list[str],
+    check: Callable[[], None],
+) -> pl.DataFrame:
     frame = read(bucket)
     numbers = numbered(
         frame.select([c for c in ("case_id", "activity", "timestamp", "start_timestamp") if log.has(c)]), activities
@@ -65,6 +84,7 @@ def _enriched(log: ValidatedLog, bucket: Bucket, cases: Path, activities: Codes,
     variants = pl.read_parquet(
         cases / f"bucket-{bucket.number:03d}.parquet", columns=["variant", "start", "end", "events"], glob=False
     )
+    check()
     of_case = variants[numbers["case"]]
     position = _positions(numbers)
     previous = pl.when(~pl.col("first")).then(pl.col("at") - pl.col("at").shift(1))

@@ -11,7 +11,7 @@ from lodestream_server.workloads.process_models.precision import Precision
 from lodestream_server.workloads.process_models.replay import Replay, Tokens
 
 #: What all alignments of a run may cost: states, and for each alignment so many more. About two minutes.
-MOST_EFFORT, _EACH = 20_000_000, 100
+MOST_EFFORT, _EACH = 30_000_000, 100
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from lodestream_server.workloads.phase import Cancelled
 from tests.workloads.every_world import GIVEN, NAMES, SPECS, Every, every, function
 
 #: Places at which each phase is stopped, spread over its cancel points.
-STOPS = 3
+STOPS = 2
 
 #: Files that may differ: a checkpoint's own account holds durations; the engine that turns the map into a PDF lists its
 #: fonts in any order.

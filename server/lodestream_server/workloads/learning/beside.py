@@ -11,7 +11,8 @@ from lodestream_server.workloads.mining import performance
 from lodestream_server.workloads.mining.validated import finished_loading, open_log
 from lodestream_server.workloads.phase import Json, Phase
 
-#: Share of the phase's progress until performance is done; measured on the loan sample, rounded.
+#: Share of the phase's progress until performance is done: of the processor time on 1,500 loan cases it was 23 % with
+#: anomalies, 13 % with predictions as well.
 _FIRST = 0.2
 
 

@@ -176,8 +176,8 @@ def _unusual_cases() -> list[str]:
 
 
 def _by_interest(path: Path) -> tuple[int, str]:
-    """The report and the map first, then the tables."""
-    return {".html": 0, ".svg": 1}.get(path.suffix, 2), str(path)
+    """What is to be read or looked at first, then the tables."""
+    return {".html": 0, ".pdf": 1, ".pptx": 1, ".svg": 2}.get(path.suffix, 3), str(path)
 
 
 def _failed(error: BaseException, folder: Path) -> int:

@@ -4,8 +4,6 @@ The facade makes one after it has checked a signed download link, whose holder h
 door accepts it for reading in that one project. A ticket never leaves the server and is good for a minute.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import hmac

@@ -6,8 +6,6 @@ byte; `manifest()` says for each whether the page shows it ("documented") or we 
 ("translated"). Every call returns fresh objects.
 """
 
-from __future__ import annotations
-
 import json
 from functools import lru_cache
 from importlib.resources import files

@@ -1,7 +1,5 @@
 """The channel: opens calls for the stubs, keeps the handlers of the servicers, and ends what runs when it closes."""
 
-from __future__ import annotations
-
 import asyncio
 import contextvars
 from collections.abc import Iterable, Mapping, Sequence
@@ -125,7 +123,7 @@ class LocalChannel(aio.Channel, aio.Server):
         for name, handler in method_handlers.items():
             self._registered[f"/{service_name}/{name}"] = handler
 
-    async def _resolve(self, details: grpc.HandlerCallDetails) -> Handler | None:
+    async def _resolve(self, details: grpc.HandlerCallDetails) -> "Handler | None":
         method = details.method
         if (registered := self._registered.get(method)) is not None:
             return registered

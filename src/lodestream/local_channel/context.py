@@ -1,7 +1,5 @@
 """What a servicer sees of one call: grpc.aio's `ServicerContext` over an exchange. Made by `serving` for each call."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
@@ -14,7 +12,7 @@ from lodestream.local_channel.exchange import FINE, Ending, Exchange
 from lodestream.local_channel.metadata import BadMetadata, as_trailing, sendable
 from lodestream.local_channel.pipe import CallOver
 
-# Quoted, as in runtime grpc these are not generic.
+# Quoted, here and in "Handler | None", as in runtime grpc these are not generic.
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
 _log = logging.getLogger("lodestream.local_channel")

@@ -4,8 +4,6 @@ Called by the channel as the coroutine of the call's own task. Whatever the serv
 when this returns, the servicer's generator is closed and its done callbacks have run.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
@@ -38,7 +36,7 @@ class Details(grpc.HandlerCallDetails):
         self.invocation_metadata = metadata
 
 
-async def serve(exchange: Exchange, handler: Handler | None, find: Find, over: Callable[[Exchange], None]) -> None:
+async def serve(exchange: Exchange, handler: "Handler | None", find: Find, over: Callable[[Exchange], None]) -> None:
     """Runs `handler`, or what `find` gives (None: there is no such method); calls `over` last."""
     exchange.begun = True
     if exchange.ending is not None:

@@ -4,8 +4,6 @@ Built by the handlers and by `problems`; lighter than a framework's response cla
 cost here.
 """
 
-from __future__ import annotations
-
 import asyncio
 import hashlib
 from collections.abc import Iterable

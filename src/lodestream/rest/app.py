@@ -4,8 +4,6 @@ From the outside in: CORS where it is configured, what catches every problem, th
 in the document (health, the document itself, its pages), and connexion with our routing and our one middleware.
 """
 
-from __future__ import annotations
-
 import logging
 import secrets
 import time

@@ -1,7 +1,5 @@
 """A request as the handlers see it: routed, negotiated, its query split and its body parsed."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """The generated document, as bytes for callers and as the routes that connexion needs."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import lru_cache
 from importlib.resources import files

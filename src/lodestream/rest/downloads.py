@@ -4,8 +4,6 @@ With the signature of a link no key is needed: the facade, which made the link, 
 Files that a browser would run are shown in a sandbox without scripts, and no file's type is guessed.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable
 from typing import Any, Final

@@ -5,8 +5,6 @@ is too deep, not UTF-8, with duplicate keys or monstrous numbers. Bodies that ar
 take them, and those stream. A JSON body is parsed here, once, and travels on in the scope.
 """
 
-from __future__ import annotations
-
 import asyncio
 import re
 from collections.abc import Collection, Mapping

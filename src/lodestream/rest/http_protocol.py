@@ -4,8 +4,6 @@ problem documents where it would answer with plain text.
 Only the composition of the server (`serving`) uses it; nothing above knows.
 """
 
-from __future__ import annotations
-
 import asyncio
 from typing import Any, Final
 

@@ -4,8 +4,6 @@ Called by the guard before anything else looks at a body. Cheap checks run first
 and looked at once.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from typing import Any, Never

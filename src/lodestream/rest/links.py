@@ -5,8 +5,6 @@ Servicers fill the `download_url` fields with plain paths; the facade, which kno
 Without a key they are plain addresses, and need the caller's credential as everything else does.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import hmac

@@ -5,8 +5,6 @@ frame is read before the answer begins, so that an error of the call is still an
 goes, the call is cancelled; when the facade stops, the stream ends without `done`, which means: resume.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable

@@ -3,8 +3,6 @@
 No I/O: the upload feeds it and takes what is complete.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias

@@ -1,7 +1,5 @@
 """Which of the offered media types, and which language, a caller likes best (RFC 9110 section 12.5)."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 from lodestream.wire import Language, language_of

@@ -5,8 +5,6 @@ that the resolver found; parameters and body are then read by the transcoder, wh
 the document.
 """
 
-from __future__ import annotations
-
 from typing import Any
 from urllib.parse import parse_qsl
 

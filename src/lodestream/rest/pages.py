@@ -1,7 +1,5 @@
 """The addresses beside the contract: health, the document, and pages that show it without any network."""
 
-from __future__ import annotations
-
 import importlib.util
 from pathlib import Path
 from typing import Final

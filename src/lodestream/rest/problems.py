@@ -4,8 +4,6 @@ Handlers raise; `app` catches and sends. What the contract knows keeps its reaso
 the table here holds only what HTTP itself adds.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field

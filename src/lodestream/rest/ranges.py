@@ -1,7 +1,5 @@
 """Range requests for one range of bytes (RFC 9110 section 14)."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 

@@ -5,8 +5,6 @@
 Line breaks inside a message are written as \\n, so that a line is always an entry.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import orjson

@@ -1,7 +1,5 @@
 """A request -> the message of its RPC and the metadata beside it. The transcoder reads, checks and explains."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
@@ -49,7 +47,7 @@ class Written:
             return from_request(request, self.path, self.query, self.body)
         return from_params(request, self.path, self.query)
 
-    def without(self, names: Collection[str]) -> Written:
+    def without(self, names: Collection[str]) -> "Written":
         """The same without these keys and parameters."""
         return Written(
             {name: text for name, text in self.path.items() if name not in names},

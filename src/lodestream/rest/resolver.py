@@ -3,8 +3,6 @@
 Only files go through handlers of their own.
 """
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable, Mapping
 
 from lodestream.rest.answers import Sendable

@@ -2,8 +2,6 @@
 routes, each of which would cost a regular expression.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -27,11 +25,11 @@ class Route:
 class Branch:
     """A point in the tree of paths: what may follow, and what ends here."""
 
-    literal: dict[str, Branch] = field(default_factory=dict)
-    anything: Branch | None = None
+    literal: dict[str, "Branch"] = field(default_factory=dict)
+    anything: "Branch | None" = None
     routes: dict[str, Route] = field(default_factory=dict)
 
-    def grow(self, segments: Sequence[str]) -> Branch:
+    def grow(self, segments: Sequence[str]) -> "Branch":
         """The point at the end of a path template, made if it is new."""
         branch = self
         for segment in segments:
@@ -42,7 +40,7 @@ class Branch:
                 branch = branch.literal.setdefault(segment, Branch())
         return branch
 
-    def straight(self, segments: Sequence[str]) -> tuple[Branch, tuple[str, ...]] | None:
+    def straight(self, segments: Sequence[str]) -> tuple["Branch", tuple[str, ...]] | None:
         """Where a path leads when the literal segment is taken wherever there is one: nearly always the answer."""
         branch, taken = self, []
         for segment in segments:
@@ -55,7 +53,7 @@ class Branch:
             branch = following
         return branch, tuple(taken)
 
-    def find(self, segments: Sequence[str], taken: tuple[str, ...] = ()) -> Iterator[tuple[Branch, tuple[str, ...]]]:
+    def find(self, segments: Sequence[str], taken: tuple[str, ...] = ()) -> Iterator[tuple["Branch", tuple[str, ...]]]:
         """Every point that a path leads to, literal segments first, with the values of the parameters on the way."""
         if not segments:
             if self.routes:

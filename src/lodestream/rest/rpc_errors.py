@@ -4,8 +4,6 @@ Errors of Lodestream keep their reason; the fields at fault, which the contract 
 caller wrote them. What a network or another gRPC server adds is told by its code alone: its text stays in the log.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Mapping
 

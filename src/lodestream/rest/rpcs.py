@@ -3,8 +3,6 @@
 Made from the descriptors, so an RPC that the protos gain needs no line here.
 """
 
-from __future__ import annotations
-
 import importlib
 import pkgutil
 from collections.abc import Iterator, Mapping
@@ -30,7 +28,7 @@ class Rpc:
     call: Any
     request: type[Message]
     response: type[Message]
-    live: Rpc | None = None
+    live: "Rpc | None" = None
 
     @cached_property
     def has_request_id(self) -> bool:

@@ -4,8 +4,6 @@ Whoever composes a process owns the signals and the order of stopping: this firs
 then the channel, then the gRPC server.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import gc

@@ -1,7 +1,5 @@
 """What the parts of the facade share: its settings, the signer of download links, and the streams that are open."""
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field

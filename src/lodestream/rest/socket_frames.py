@@ -4,8 +4,6 @@ Closes with 1000 after `done` and when the subscription has ended, with 1012 (co
 with 1011 after a fault. A refused handshake is answered with a problem document.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from typing import Any, Final

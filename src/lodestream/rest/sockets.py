@@ -4,8 +4,6 @@ The ticket is kept here, not signed: behind it is the credential that subscribed
 frame is the JSON of a server-sent event, `{"id": …, "event": …, "data": …}`; `?after=` continues after an id.
 """
 
-from __future__ import annotations
-
 import time
 from collections import OrderedDict
 from collections.abc import Callable

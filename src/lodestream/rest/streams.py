@@ -1,7 +1,5 @@
 """The answers that stay open, so that a stopping server can end them: nothing else would."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable
 

@@ -1,7 +1,5 @@
 """The one generic handler: any unary RPC of the contract, read from a request and answered in the documented JSON."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

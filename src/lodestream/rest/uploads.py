@@ -4,8 +4,6 @@ octet-stream carries the file, the query what is to be said about it: that goes 
 any order, so its file waits on disk until the rest has come. Memory stays constant either way.
 """
 
-from __future__ import annotations
-
 import asyncio
 import errno
 import tempfile

@@ -3,8 +3,6 @@
 The same words as in calls to webhooks: each event of a run has one, or none that anybody can subscribe to.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from lodestream.v1 import common_pb2, event_pb2, webhook_pb2

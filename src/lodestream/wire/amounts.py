@@ -3,8 +3,6 @@
 Pure pairs like those of `durations`. Sizes use decimal units (1 GB = 10^9 bytes); rates and percents keep one decimal.
 """
 
-from __future__ import annotations
-
 import math
 import re
 

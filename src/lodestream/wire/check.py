@@ -6,8 +6,6 @@ ranges upside down, times outside the years 1 to 9999, free-form objects deeper 
 fields never appear in a reason, nor do others.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any, TypeAlias

@@ -1,7 +1,5 @@
 """Functions compiled once per message type, also for types that contain themselves and from several threads at once."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Hashable
 from threading import RLock
 from typing import Any, Generic, TypeVar

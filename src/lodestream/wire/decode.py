@@ -5,8 +5,6 @@ each with its JSON pointer. A JSON null in a field means that the field is absen
 (`json_name`); unknown keys are refused.
 """
 
-from __future__ import annotations
-
 import difflib
 import json
 from collections import Counter

@@ -5,8 +5,6 @@ A default is written in the .proto as JSON text (`"20"`, `"\"summary\""`, `"{}"`
 missing.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, TypeVar
 

@@ -5,8 +5,6 @@ precision. Readers take the words of both languages. Durations are never negativ
 protobuf values.
 """
 
-from __future__ import annotations
-
 import re
 from functools import lru_cache
 from itertools import pairwise

@@ -5,8 +5,6 @@ Keys come in the order of the field numbers. What is unset is absent, unless the
 is a bug of the servicer and raises Refused with its pointer, so that it is never stored or shown as something else.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeAlias

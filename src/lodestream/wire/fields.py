@@ -1,7 +1,5 @@
 """What the compilers of this package ask of a field: its rule, its kind, its oneof. Nothing is decided here twice."""
 
-from __future__ import annotations
-
 from typing import cast
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor

@@ -5,8 +5,6 @@ the first), no NaN, no infinity, no integers beyond 2^53: refused when read and 
 stores what the other cannot say.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from lodestream.wire.amounts import plain

@@ -5,8 +5,6 @@ Without an offset a time is UTC; a plain date is its midnight in UTC. Fractions 
 off when written.
 """
 
-from __future__ import annotations
-
 import re
 from datetime import UTC, date, datetime
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """The two languages of the documentation."""
 
-from __future__ import annotations
-
 from typing import Literal, TypeAlias
 
 Language: TypeAlias = Literal["en", "tr"]

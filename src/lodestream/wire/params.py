@@ -4,8 +4,6 @@ A parameter's name is the `json_name` of its field. Its text is turned into the 
 read like any other JSON, so words of both languages, dates and ranges mean the same in a query as in a body.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache

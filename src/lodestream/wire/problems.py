@@ -4,8 +4,6 @@ Everything under `lodestream.wire` that refuses a value raises `Refused`; both d
 answers. A reason never repeats more than a short piece of what was sent, and nothing at all of a field marked `secret`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -39,7 +37,7 @@ class Problem:
     allowed: tuple[str, ...] = ()
     location: str = "body"
 
-    def under(self, token: str | int) -> Problem:
+    def under(self, token: str | int) -> "Problem":
         """The same problem, seen from the object or list that holds the value under `token`."""
         return replace(self, pointer=f"/{escape(str(token))}{self.pointer}")
 

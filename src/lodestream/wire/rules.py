@@ -4,8 +4,6 @@ Every function here gives a checker: value -> its problems, with pointers relati
 lengths are repeated in a reason, never a text.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Callable, Iterator

@@ -3,8 +3,6 @@
 A bool is no integer, 2.0 is no integer, "3" is no number, and text is valid Unicode.
 """
 
-from __future__ import annotations
-
 import base64
 import binascii
 from collections.abc import Callable

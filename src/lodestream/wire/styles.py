@@ -5,8 +5,6 @@ contract finds it. Durations without a style are plain numbers of seconds, so th
 documented form) read well too.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial

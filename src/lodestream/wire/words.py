@@ -5,8 +5,6 @@ build does not know have no word and are absent on the wire. A value without the
 without the prefix that its enum's values share.
 """
 
-from __future__ import annotations
-
 import difflib
 from functools import lru_cache
 from typing import Any

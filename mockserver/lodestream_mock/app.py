@@ -4,8 +4,6 @@
 answers before the libraries of the REST door are loaded.
 """
 
-from __future__ import annotations
-
 import asyncio
 import os
 import signal
@@ -115,7 +113,7 @@ def _listen(server: aio.Server, address: str) -> str:
 
 async def _rest_door(
     address: str, sessions: Sessions, steering: control.Control, interceptor: Interceptor
-) -> RestServer:
+) -> "RestServer":
     """The facade in front of the same servicers, in this process; its libraries load beside the loop."""
     channel = LocalChannel([interceptor], max_request_bytes=_LARGEST, max_answer_bytes=_LARGEST)
     servicers.register(channel, sessions)
@@ -143,7 +141,7 @@ def _facade(channel: LocalChannel) -> Any:
     return Facade(cast("aio.Channel", CarryingChannel(channel)), chosen)
 
 
-async def _opened(door: RestServer, address: str) -> str:
+async def _opened(door: "RestServer", address: str) -> str:
     try:
         return await door.start()
     except LodestreamError as error:

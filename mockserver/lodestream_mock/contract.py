@@ -1,7 +1,5 @@
 """The contract's methods, found in its descriptors: nothing here names one."""
 
-from __future__ import annotations
-
 import importlib
 from dataclasses import dataclass
 from functools import cache

@@ -4,8 +4,6 @@ Loaded in every project that installs the client, so at import it needs pytest a
 runs as a process of its own; every worker of pytest-xdist has one.
 """
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys
@@ -52,7 +50,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="session")
-def lodestream_server(request: pytest.FixtureRequest) -> Iterator[LodestreamServer]:
+def lodestream_server(request: pytest.FixtureRequest) -> Iterator["LodestreamServer"]:
     """A running mock on free ports: `grpc_target`, `rest_url` ("" when only gRPC is used)."""
     from lodestream_mock.testing import LodestreamServer
 
@@ -85,7 +83,7 @@ def _wait(process: subprocess.Popen[bytes], ready: Path, log: Path) -> dict[str,
 
 
 @pytest.fixture
-def lodestream(request: pytest.FixtureRequest, lodestream_server: LodestreamServer) -> Iterator[Lodestream]:
+def lodestream(request: pytest.FixtureRequest, lodestream_server: "LodestreamServer") -> Iterator["Lodestream"]:
     """A session of its own for the test. Fails it at the end for faults that did not fire and for calls to what the
     contract does not have."""
     from lodestream_mock.testing import Lodestream

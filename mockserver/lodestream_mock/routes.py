@@ -3,8 +3,6 @@
 Used for explanations and for the control service; the contract's own requests are routed by the facade.
 """
 
-from __future__ import annotations
-
 import difflib
 import re
 from collections.abc import Iterable

@@ -1,7 +1,5 @@
 """How the mock server is started: its doors, and the settings of sessions that name none."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from pathlib import Path
 

@@ -2,8 +2,6 @@
 webhooks. Used by the pytest plugin; other test frameworks use it directly. Blocking; safe in threads.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -36,7 +34,7 @@ class Wrong(AssertionError):
 class Clock:
     """The virtual clock of a session."""
 
-    def __init__(self, owner: Lodestream) -> None:
+    def __init__(self, owner: "Lodestream") -> None:
         self._owner = owner
 
     def advance(self, seconds: float) -> float:
@@ -69,7 +67,7 @@ class Clock:
 class FaultQueue:
     """The faults of a session."""
 
-    def __init__(self, owner: Lodestream) -> None:
+    def __init__(self, owner: "Lodestream") -> None:
         self._owner = owner
 
     def add(self, method: str, *, delay_seconds: float = 0, **fault: Any) -> str:
@@ -98,7 +96,7 @@ class FaultQueue:
 class Journal:
     """The calls of a session."""
 
-    def __init__(self, owner: Lodestream) -> None:
+    def __init__(self, owner: "Lodestream") -> None:
         self._owner = owner
 
     def calls(self, method: str = "") -> list[control.JournalEntry]:
@@ -122,7 +120,7 @@ class Journal:
 class Webhooks:
     """What was posted to webhooks, callbacks and subscribers."""
 
-    def __init__(self, owner: Lodestream) -> None:
+    def __init__(self, owner: "Lodestream") -> None:
         self._owner = owner
 
     def deliveries(self) -> list[control.Post]:

@@ -1,7 +1,5 @@
 """ArtifactService: the files of a run, made up but valid, the same bytes every time."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator
 
 from lodestream.errors import ArtifactNotFound, InvalidField, Violation

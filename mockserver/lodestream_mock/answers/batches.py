@@ -1,7 +1,5 @@
 """BatchService: operations that wait for each other."""
 
-from __future__ import annotations
-
 from collections import Counter
 
 from lodestream import wire

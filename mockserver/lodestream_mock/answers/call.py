@@ -1,7 +1,5 @@
 """One call as the answers see it, and the tables of answers by method name."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypeVar

@@ -1,7 +1,5 @@
 """DatasetService: event logs taken, described from their bytes without any mining, listed and deleted."""
 
-from __future__ import annotations
-
 import csv
 import hashlib
 import io

@@ -2,8 +2,6 @@
 gets the documented payload whole.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from lodestream.errors import BadPageToken, InvalidField, PageBeyondWindow, PhaseNotFound, Violation

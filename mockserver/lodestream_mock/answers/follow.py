@@ -6,8 +6,6 @@ clock; a frame then holds everything that has become due. A token says how much 
 filtering.
 """
 
-from __future__ import annotations
-
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Protocol

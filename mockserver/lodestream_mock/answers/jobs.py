@@ -1,7 +1,5 @@
 """JobService: jobs submitted, followed, cancelled and retried."""
 
-from __future__ import annotations
-
 from google.protobuf.json_format import MessageToDict
 
 from lodestream import wire

@@ -1,7 +1,5 @@
 """KeyService: API keys, kept for the session and never checked: the mock lets everybody in."""
 
-from __future__ import annotations
-
 import hashlib
 
 from lodestream.errors import KeyNotFound

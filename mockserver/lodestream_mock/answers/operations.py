@@ -1,7 +1,5 @@
 """OperationService: operations started, followed, cancelled and retried."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from lodestream import wire

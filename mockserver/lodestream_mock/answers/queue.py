@@ -1,7 +1,5 @@
 """QueueService: what waits, why, and how to change that. No page shows these answers: they are derived."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Documented payloads as typed messages, and when they are the answer."""
 
-from __future__ import annotations
-
 from functools import cache
 from typing import Any, TypeVar
 

@@ -1,7 +1,5 @@
 """ResourceService: pipelines, notebooks and models, kept for the session."""
 
-from __future__ import annotations
-
 from lodestream.errors import ResourceNotFound
 from lodestream.v1 import resource_pb2 as resource
 from lodestream.v1.common_pb2 import JobType

@@ -1,7 +1,5 @@
 """What the Watch streams tell of: one run, a batch, or many runs."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 
 from google.protobuf.message import Message

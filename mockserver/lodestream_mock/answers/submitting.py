@@ -1,7 +1,5 @@
 """Requests that create a run: one effect for many sends of the same request_id, and the run that a submission plays."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, TypeVar
 

@@ -1,7 +1,5 @@
 """WebhookService, the subscriptions to one job, and the callbacks of operations."""
 
-from __future__ import annotations
-
 from lodestream import wire
 from lodestream.errors import InvalidField, SubscriptionNotFound, Violation
 from lodestream.v1 import webhook_pb2 as webhook

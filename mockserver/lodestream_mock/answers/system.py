@@ -1,7 +1,5 @@
 """SystemService: the documented status of the service."""
 
-from __future__ import annotations
-
 from lodestream.v1 import system_pb2 as system
 from lodestream_mock.answers.call import Call, answers
 from lodestream_mock.answers.replay import payload

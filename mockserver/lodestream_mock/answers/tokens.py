@@ -4,8 +4,6 @@ A token names the scenario, the method with its request (without the token itsel
 tells typing errors from tokens of other requests. The same on both doors.
 """
 
-from __future__ import annotations
-
 import base64
 import binascii
 import hashlib

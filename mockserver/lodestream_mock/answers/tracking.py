@@ -1,7 +1,5 @@
 """TrackingService: progress, logs, timeline and metrics of one run, and many runs at a glance."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from lodestream.v1 import tracking_pb2 as tracking

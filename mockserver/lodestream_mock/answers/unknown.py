@@ -1,7 +1,5 @@
 """Ids that nobody knows, explained: what was asked, what was meant, what there is."""
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Collection
 

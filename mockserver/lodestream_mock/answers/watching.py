@@ -1,7 +1,5 @@
 """The Watch RPCs: each one names its source, `follow` does the rest."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator
 from typing import Any
 

@@ -1,7 +1,5 @@
 """WebhookService, the webhooks of a project: registered, listed, really called."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

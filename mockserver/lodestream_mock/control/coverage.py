@@ -3,8 +3,6 @@
 Kept for the whole server, because sessions come and go with the tests of a suite.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator
 from html import escape

@@ -1,7 +1,5 @@
 """What a call would be answered and why, worked out in a copy of the session: nothing happens."""
 
-from __future__ import annotations
-
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 

@@ -1,7 +1,5 @@
 """The control service under /__lodestream/: JSON in and out, by the paths in its proto."""
 
-from __future__ import annotations
-
 from typing import Any
 from urllib.parse import parse_qs
 

@@ -1,7 +1,5 @@
 """MockControlService: one method a control call, each in a few lines over the session."""
 
-from __future__ import annotations
-
 import asyncio
 import re
 from collections.abc import Awaitable, Callable

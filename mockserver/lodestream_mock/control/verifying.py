@@ -1,7 +1,5 @@
 """Whether the calls of a session are those that a test expects."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import Any
 

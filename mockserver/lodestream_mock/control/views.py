@@ -1,7 +1,5 @@
 """Sessions, faults, calls and deliveries as the control service shows them."""
 
-from __future__ import annotations
-
 from lodestream_mock.delivery.courier import Delivery
 from lodestream_mock.play import typed
 from lodestream_mock.session.faults import Fault

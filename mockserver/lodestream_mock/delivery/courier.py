@@ -4,8 +4,6 @@ One task a session, started with the first endpoint. Deliveries go out in the or
 included; `settled` returns when nothing that is due waits any more.
 """
 
-from __future__ import annotations
-
 import asyncio
 import heapq
 from collections.abc import Awaitable, Callable, Iterator, Mapping

@@ -1,7 +1,5 @@
 """An address that is told what happens, and which happenings it is told."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """The body of a delivery: one happening of a run, as the contract's DeliveryPayload says it."""
 
-from __future__ import annotations
-
 from lodestream import wire
 from lodestream.v1 import job_pb2 as job
 from lodestream.v1 import operation_pb2 as operation

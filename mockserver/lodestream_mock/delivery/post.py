@@ -3,8 +3,6 @@
 What dials is imported when the first delivery is due: most mocks never post, and all of them start.
 """
 
-from __future__ import annotations
-
 import asyncio
 import base64
 import hashlib

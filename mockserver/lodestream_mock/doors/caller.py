@@ -1,7 +1,5 @@
 """Who calls, in which session and language: read from the metadata and the request of a call."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import Any
 

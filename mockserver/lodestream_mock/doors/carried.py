@@ -4,8 +4,6 @@ The facade is an ordinary client that knows nothing of sessions; the channel it 
 has noted for the request at hand.
 """
 
-from __future__ import annotations
-
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any

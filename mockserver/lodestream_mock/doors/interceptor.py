@@ -4,8 +4,6 @@ The facade is a client behind the same interceptor, so a fault that gRPC callers
 problem that the facade makes of it.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any

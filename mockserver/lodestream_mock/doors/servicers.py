@@ -3,8 +3,6 @@
 Validates, calls the answer, sends provenance as initial and trailing metadata, and turns errors into rich statuses.
 """
 
-from __future__ import annotations
-
 import hashlib
 import inspect
 import logging

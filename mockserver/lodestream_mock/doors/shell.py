@@ -4,8 +4,6 @@ Adds provenance headers, `Retry-After: 0` so that well-behaved clients do not wa
 of being random, so that two runs of the same calls give the same bytes.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol

@@ -1,7 +1,5 @@
 """The files that runs of the mock leave behind: small, valid, and the same bytes every time."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import zipfile

@@ -1,7 +1,5 @@
 """The happenings of a run as the typed events that WatchJob and WatchOperation deliver."""
 
-from __future__ import annotations
-
 from google.protobuf.struct_pb2 import Struct
 
 from lodestream.v1.common_pb2 import ArtifactType, Priority

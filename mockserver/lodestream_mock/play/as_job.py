@@ -1,7 +1,5 @@
 """A run as the execution API shows it."""
 
-from __future__ import annotations
-
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from lodestream.v1 import common_pb2 as common

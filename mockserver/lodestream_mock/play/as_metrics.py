@@ -1,7 +1,5 @@
 """What a run uses of the machine, and what it depends on."""
 
-from __future__ import annotations
-
 from lodestream.v1 import tracking_pb2 as tracking
 from lodestream.v1.common_pb2 import StageStatus
 from lodestream.v1.tracking_pb2 import DependencyStatus, GetJobMetricsResponse

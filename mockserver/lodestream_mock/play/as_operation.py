@@ -1,7 +1,5 @@
 """A run as the async API shows it."""
 
-from __future__ import annotations
-
 from lodestream.v1 import operation_pb2 as operation
 from lodestream.v1.common_pb2 import OperationType, Priority, StageStatus
 from lodestream_mock.play import typed

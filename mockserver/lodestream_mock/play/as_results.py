@@ -2,8 +2,6 @@
 runs that failed or were cancelled. Downloads lead to this server.
 """
 
-from __future__ import annotations
-
 from typing import Any, TypeVar
 
 from google.protobuf.message import Message

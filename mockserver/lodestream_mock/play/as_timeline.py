@@ -1,7 +1,5 @@
 """A run as a timeline: what happened, what should come."""
 
-from __future__ import annotations
-
 from lodestream.v1 import tracking_pb2 as tracking
 from lodestream.v1.tracking_pb2 import TimelineEventType, TimelineGranularity
 from lodestream_mock.play import typed

@@ -1,7 +1,5 @@
 """A run as the tracking API shows it: progress, logs, and a glance at it among others."""
 
-from __future__ import annotations
-
 from lodestream.v1 import common_pb2 as common
 from lodestream.v1 import tracking_pb2 as tracking
 from lodestream.v1.common_pb2 import LogLevel, Priority, StageStatus

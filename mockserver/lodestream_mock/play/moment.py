@@ -1,7 +1,5 @@
 """A run at a moment: its state, phase, percentages and counts, computed from what it plays."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from lodestream.v1.common_pb2 import RunState, StageStatus

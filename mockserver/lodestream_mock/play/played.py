@@ -4,8 +4,6 @@ The number of a happening is its place in the list, from 1; the last one is the 
 decides later (a cancellation) cuts the list and never renumbers what came before.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 

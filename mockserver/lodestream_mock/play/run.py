@@ -1,7 +1,5 @@
 """A run as a session knows it: which story it plays since when, what its caller said, what was decided since."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 

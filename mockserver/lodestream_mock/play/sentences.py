@@ -1,7 +1,5 @@
 """What the mock says where no documented payload says it, in both languages."""
 
-from __future__ import annotations
-
 from lodestream_mock.scenarios.story import Kind
 
 _JOB = {"en": "Job", "tr": "İş"}

@@ -1,7 +1,5 @@
 """Plain values -> the protobuf types of the contract."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Scenarios: readable files that say what the mock plays. `load` gives one by its name or from a user's own file."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -19,12 +17,12 @@ __all__ = ["Scenario", "UnknownScenario", "WrongScenario", "load", "mistakes", "
 class WrongScenario(ValueError):
     """A scenario file has mistakes; `mistakes` (never empty) are all of them."""
 
-    def __init__(self, found: list[Mistake]) -> None:
+    def __init__(self, found: list["Mistake"]) -> None:
         super().__init__("; ".join(str(mistake) for mistake in found))
         self.mistakes = found
 
 
-def mistakes(text: str) -> list[Mistake]:
+def mistakes(text: str) -> list["Mistake"]:
     """Everything wrong with the text of a scenario file, in the order of its lines; empty when it can be played."""
     from lodestream_mock.scenarios import checking  # late: what comes with the mock is not checked at every start
 

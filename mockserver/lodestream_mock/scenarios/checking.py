@@ -4,8 +4,6 @@ First its form, by `scenario.schema.json`; then what a schema cannot say: refere
 examples. Called by `lodestream mock check`, and before a user's own file is played.
 """
 
-from __future__ import annotations
-
 import difflib
 import json
 from collections.abc import Callable, Iterator, Mapping

@@ -4,8 +4,6 @@
 of another story.
 """
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Mapping
 from functools import cache

@@ -3,8 +3,6 @@
 The data has passed `checking`; nothing is checked twice here. A text may be one string, or `{en: ..., tr: ...}`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any

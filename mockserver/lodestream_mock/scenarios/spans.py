@@ -1,7 +1,5 @@
 """Spans of virtual time as scenario files write them: "2m15s", "1h", "250ms", "0s"."""
 
-from __future__ import annotations
-
 import re
 
 _SPAN = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+)s)?(?:(\d+)ms)?")

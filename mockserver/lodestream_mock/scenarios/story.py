@@ -5,8 +5,6 @@ All times of a story are whole milliseconds since the run was created. Made by `
 `lodestream_mock.play`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum

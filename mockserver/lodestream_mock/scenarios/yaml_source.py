@@ -3,8 +3,6 @@
 Instants stay texts; a key that is given twice is a mistake, not the last one wins.
 """
 
-from __future__ import annotations
-
 from typing import Any, TypeAlias
 
 import yaml

@@ -1,7 +1,5 @@
 """Batches of a session: when each operation may begin, and what a failure means for the others."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -30,7 +28,7 @@ class Batch:
     reason: str = ""
 
     @staticmethod
-    def of_story(story: BatchStory, session: Session) -> Batch:
+    def of_story(story: BatchStory, session: "Session") -> "Batch":
         """A batch that is there from the start, with its operations."""
         first = session.scenario.stories[story.steps[0].story]
         batch = Batch(
@@ -50,7 +48,7 @@ class Batch:
         batch.settle(session)
         return batch
 
-    def settle(self, session: Session) -> None:
+    def settle(self, session: "Session") -> None:
         """Works out again when each operation may begin, from the ends of those that it waits for."""
         failed_at: int | None = None
         for run_id in self._ordered(session):
@@ -65,10 +63,10 @@ class Batch:
             if end.kind is not Kind.COMPLETED:
                 failed_at = end.at if failed_at is None else min(failed_at, end.at)
 
-    def _end(self, session: Session, run_id: str) -> End:
+    def _end(self, session: "Session", run_id: str) -> End:
         return session.played(session.runs[run_id]).end
 
-    def _ordered(self, session: Session) -> list[str]:
+    def _ordered(self, session: "Session") -> list[str]:
         """Ids with those first that others wait for."""
         out: list[str] = []
         while len(out) < len(self.keys):

@@ -4,8 +4,6 @@ It never goes back. In `frozen`, `step` and `auto` it moves only when somebody m
 the machine is; `scaled:RATE` and `wall` run by themselves. Streams wait for it with `moved`.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Callable

@@ -3,8 +3,6 @@
 Worked out again when what they wait for is stopped. Operations of a batch are settled by their batch.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,7 +13,7 @@ if TYPE_CHECKING:
     from lodestream_mock.session.session import Session
 
 
-def settle(session: Session, run: Run) -> Run:
+def settle(session: "Session", run: Run) -> Run:
     """The run as it waits for those of its dependencies that the session has; others are no reason to wait."""
     others = [session.runs[other] for other in run.dependencies if other in session.runs and other != run.run_id]
     ends = [(session.played(other).end, other.began - run.began) for other in others]
@@ -27,7 +25,7 @@ def settle(session: Session, run: Run) -> Run:
     return settled
 
 
-def settle_dependants(session: Session, run: Run) -> None:
+def settle_dependants(session: "Session", run: Run) -> None:
     """Those that wait for a run, after its end has changed."""
     for other in list(session.runs.values()):
         if run.run_id in other.dependencies and other.run_id != run.run_id and not other.batch_id:

@@ -3,8 +3,6 @@
 The same on both doors, because the interceptor that lets them fire stands behind both.
 """
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Collection
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 Nothing is random: the same calls under the same seed give the same ids.
 """
 
-from __future__ import annotations
-
 import uuid
 from functools import cache
 

@@ -1,7 +1,5 @@
 """What was asked of a session and what it answered, in order; credentials and secrets are redacted."""
 
-from __future__ import annotations
-
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Any

@@ -4,8 +4,6 @@ Everything that an answer depends on is here, and nothing else is: two sessions 
 calls give the same answers. Runs are frozen; what is decided about one replaces it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
@@ -196,7 +194,7 @@ class Session:
         """What the session keeps of a kind: id -> thing, oldest first."""
         return self.things.setdefault(kind, {})
 
-    def fork(self) -> Session:
+    def fork(self) -> "Session":
         """The same session for a dry run: what happens to it does not happen here."""
         twin = Session(self.key, self.settings)
         twin.clock = Clock("frozen")

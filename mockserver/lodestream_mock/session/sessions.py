@@ -1,7 +1,5 @@
 """All sessions of a server, by their key: the `lodestream-session` metadata where it is given, else the tenant."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 

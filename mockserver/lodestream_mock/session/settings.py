@@ -1,7 +1,5 @@
 """How a session is set up: the server's defaults, or what the control service asked for."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from lodestream.wire import LANGUAGES

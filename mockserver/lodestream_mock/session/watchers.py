@@ -4,8 +4,6 @@ A stream is busy from its opening to its end, except while it waits for the cloc
 waiting one busy at once, before any of them has run again.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager

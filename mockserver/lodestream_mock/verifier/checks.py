@@ -4,8 +4,6 @@ They hold for every server of the contract: a small log is uploaded, one operati
 every answer on the way is read strictly, over both doors.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """The server under verification: calls by name over gRPC, and the same requests over REST."""
 
-from __future__ import annotations
-
 import http.client
 import json
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Datasets and artifacts behind the facade: a store that counts what arrives and hands out what it has."""
 
-from __future__ import annotations
-
 import hashlib
 from contextlib import asynccontextmanager
 from typing import Any

@@ -1,8 +1,6 @@
 """A little server behind the facade: servicers that answer with documented payloads, note what they were asked, and
 fail on demand."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,7 +1,5 @@
 """A load generator that costs little itself: bare keep-alive connections, one prepared request over and over."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from dataclasses import dataclass

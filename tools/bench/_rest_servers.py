@@ -7,8 +7,6 @@ All answer with the same bytes, through the same uvicorn on the same loop:
 - network: the same, with a gRPC server on a loopback socket instead of the LocalChannel.
 """
 
-from __future__ import annotations
-
 import asyncio
 import sys
 import warnings

@@ -6,8 +6,6 @@ machine slows all alike. "task" is the floor: one asyncio task that wakes whoeve
 unary call without interceptors, where loopback takes 0.9 ms.
 """
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import contextvars

@@ -5,8 +5,6 @@
 every round, and medians are compared.
 """
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import http.client

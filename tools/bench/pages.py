@@ -5,8 +5,6 @@
 written into the stopped store, so that a million take seconds.
 """
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import json
@@ -52,7 +50,7 @@ class _Server:
         self._folder, self._runs = folder, runs
         self._ready = folder / "ready.json"
 
-    def __enter__(self) -> _Server:
+    def __enter__(self) -> "_Server":
         self._folder.mkdir()
         self._start()
         try:

@@ -5,8 +5,6 @@ eight connections, and medians are compared. Processor time of the server per re
 on two cores the load generator shares the machine.
 """
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import json
@@ -71,7 +69,7 @@ class _Server:
     def __init__(self, name: str) -> None:
         self._command = [sys.executable, "-m", "tools.bench._rest_servers", name]
 
-    def __enter__(self) -> _Server:
+    def __enter__(self) -> "_Server":
         self._process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
         self._port = int(self._process.stdout.readline())

@@ -7,8 +7,6 @@ message. "fresh" shifts every time and duration between calls, so that the cache
 with answers that never repeat.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import statistics

@@ -2,8 +2,6 @@
 door. Each ends as an ApiKey, so that nothing after it asks which kind it was.
 """
 
-from __future__ import annotations
-
 import secrets
 import time
 from collections.abc import Callable

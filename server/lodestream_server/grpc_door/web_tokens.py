@@ -5,8 +5,6 @@ tenant), and may name `project_id` and `role` (read, write or admin; read when l
 own algorithms only, so that a public key never serves as a shared one. PyJWT comes with the extra `server`.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import logging

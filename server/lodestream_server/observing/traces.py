@@ -3,8 +3,6 @@
 The SDK and its OTLP exporter come with the extra `observability`, and are imported when somebody wants traces.
 """
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Any
 
 from lodestream_server.grpc_door.call import Trail
@@ -18,7 +16,7 @@ if TYPE_CHECKING:
 class Traces:
     """An observer of calls. Spans hold ids and outcomes, nothing that was sent."""
 
-    def __init__(self, endpoint: str, exporter: SpanExporter | None = None) -> None:
+    def __init__(self, endpoint: str, exporter: "SpanExporter | None" = None) -> None:
         """Sends spans to the OTLP collector at `endpoint` (scheme, host, port). Raises ImportError without the SDK."""
         from opentelemetry.sdk.resources import Resource
         from opentelemetry.sdk.trace import TracerProvider

@@ -1,7 +1,5 @@
 """A server of the real contract for one test, behind either channel: its methods are the functions the test gives."""
 
-from __future__ import annotations
-
 import asyncio
 import itertools
 from collections.abc import AsyncIterator, Callable, Sequence

@@ -99,7 +99,7 @@ class _Server:
         while not self._ready.exists():
             if self._process.poll() is not None:
                 raise RuntimeError("the server did not start")
-            time.sleep(0.05)
+            time.sleep(0.05)  # noqa: TID251  # another process writes the file
 
     def _stop(self) -> None:
         self._process.send_signal(signal.SIGTERM)

@@ -1,10 +1,12 @@
 """The scenarios, poll by poll on the step clock: what a client of each story sees."""
 
+from datetime import UTC, datetime
+
 import pytest
 from grpc import StatusCode, aio
 from lodestream_mock.contract import methods
 
-from lodestream.v1.common_pb2 import JobStatus, OperationStatus
+from lodestream.v1.common_pb2 import JobStatus, JobType, OperationStatus, RunState
 from tests.mock.world import IDS, World, documented_body, request_of
 
 JOB = {value.number: value.name.removeprefix("JOB_STATUS_") for value in JobStatus.DESCRIPTOR.values}
@@ -168,6 +170,59 @@ async def test_a_job_waits_for_the_one_that_it_depends_on():
     assert [event.WhichOneof("body") for event in events] == ["submitted", "waiting", "failed"]
     assert events[1].waiting.reason == "DEPENDENCY"
     assert (await world.call("GetJob", job_id=await dependant())).error.reason == "DEPENDENCY_FAILED"
+
+
+async def test_a_scheduled_job_waits_for_its_time():
+    """It is scheduled until then, outside the queue, and says so; then it queues and runs, its time limit whole."""
+    world = World(scenario="job-lifecycle", clock="frozen")
+    body = documented_body("SubmitJob", "en")
+    first = await world.call("SubmitJob", request_of("SubmitJob", body))
+    due = first.date_submitted.seconds + 7200
+    timed = {"executeImmediately": False, "scheduledTime": f"{datetime.fromtimestamp(due, UTC):%Y-%m-%dT%H:%M:%SZ}"}
+    request = request_of("SubmitJob", {**body, "scheduling": {**timed, "timeoutMinutes": 60}})
+    submitted = await world.call("SubmitJob", request)
+    job_id = submitted.job_id
+    assert (JOB[submitted.status], submitted.queue_position) == ("QUEUED", 0)
+    assert submitted.estimated_start_time.seconds >= due
+    explained = await world.call("ExplainJob", job_id=job_id)
+    assert (RunState.Name(explained.state), explained.waiting_for[0].reason) == (
+        "RUN_STATE_SCHEDULED",
+        "SCHEDULED_TIME",
+    )
+    assert explained.explanation == f"It is scheduled for {timed['scheduledTime']}."
+    world.session.clock.move_to(world.session.now_ms + 7_199_000)
+    assert JOB[(await world.call("GetJob", job_id=job_id)).status] == "QUEUED"
+    assert (await world.call("ExplainJob", job_id=job_id)).state == explained.state
+    world.session.clock.move_to(world.session.now_ms + 1000 + 40 * 60_000)
+    shown = await world.call("GetJob", job_id=job_id)
+    assert (JOB[shown.status], shown.timeout_at.seconds) == ("RUNNING", due + 3600)
+    events = world.session.played(world.session.runs[job_id]).happenings
+    assert [item.kind for item in events[:3]] == ["submitted", "scheduled", "queued"]
+    world.session.clock.move_to(world.session.now_ms + 60 * 60_000)
+    frames = await world.frames("WatchJob", job_id=job_id, replay=True)
+    told = next(event for frame in frames for event in frame.events.events if event.HasField("waiting"))
+    assert (told.waiting.reason, told.waiting.until.seconds) == ("SCHEDULED", due)
+
+
+async def test_a_time_and_immediate_execution_exclude_each_other():
+    """As on the real server: one of them alone is a fault that names the field."""
+    body = {**documented_body("SubmitJob", "en"), "scheduling": {"executeImmediately": False}}
+    with pytest.raises(aio.AioRpcError, match=r"scheduled_time: is required without immediate execution"):
+        await World().call("SubmitJob", request_of("SubmitJob", body))
+
+
+async def test_own_workloads_wait_in_the_queue_as_custom():
+    """The filter `jobType=Custom` leaves them, a documented type leaves the others."""
+    world = World(scenario="job-lifecycle", clock="frozen")
+    body = documented_body("SubmitJob", "en")
+    await world.call("SubmitJob", request_of("SubmitJob", body))
+    own = request_of("SubmitJob", {**body, "jobType": "Custom", "customType": "TopActivities"})
+    mine = (await world.call("SubmitJob", own)).job_id
+    waiting = (await world.call("GetQueue", job_type=JobType.JOB_TYPE_CUSTOM)).queued_jobs
+    assert [(entry.job_id, entry.job_type) for entry in waiting] == [(mine, "TopActivities")]
+    others = (await world.call("GetQueue", job_type=JobType.JOB_TYPE_PROCESS_MINING)).queued_jobs
+    assert mine not in [entry.job_id for entry in others]
+    assert others
 
 
 async def test_datasets_come_and_go():

@@ -5,10 +5,10 @@ gets the documented payload whole.
 from typing import Any
 
 from lodestream.errors import BadPageToken, InvalidField, PageBeyondWindow, PhaseNotFound, Violation
-from lodestream.v1.common_pb2 import ResultFormat
+from lodestream.v1.common_pb2 import JobType, ResultFormat
 from lodestream.v1.job_pb2 import OutputType
 from lodestream.v1.tracking_pb2 import Metric, MetricInterval, TimelineEventType, TimelineGranularity
-from lodestream_mock.play.typed import epoch_ms
+from lodestream_mock.play.typed import epoch_ms, type_of_work
 
 _WINDOW = 10_000
 _MINUTES = {
@@ -180,10 +180,18 @@ def queue(request: Any, answer: Any) -> None:
     """Priority and type; estimates unless they are refused."""
     if request.priority:
         _keep(answer.queued_jobs, lambda job: job.priority == request.priority)
+    if request.job_type:
+        _keep(answer.queued_jobs, lambda job: _job_type(job.job_type) == request.job_type)
     if request.HasField("include_estimates") and not request.include_estimates:
         for job in answer.queued_jobs:
             job.ClearField("estimated_start_time")
             job.ClearField("estimated_duration")
+
+
+def _job_type(word: str) -> int:
+    """The number of a type of work; Custom for own workloads."""
+    number: int = type_of_work(JobType.DESCRIPTOR, "job_type", word)["job_type"]
+    return number
 
 
 def _keep(entries: Any, wanted: Any) -> None:

@@ -1,9 +1,11 @@
 """JobService: jobs submitted, followed, cancelled and retried."""
 
+from dataclasses import replace
+
 from google.protobuf.json_format import MessageToDict
 
 from lodestream import wire
-from lodestream.errors import RunAlreadyEnded, RunNotFinished, RunNotRetryable
+from lodestream.errors import InvalidField, RunAlreadyEnded, RunNotFinished, RunNotRetryable, Violation
 from lodestream.v1 import job_pb2 as job
 from lodestream.v1.common_pb2 import JobStatus
 from lodestream_mock.answers import filters
@@ -32,7 +34,7 @@ def submit_job(call: Call, request: job.SubmitJobRequest) -> job.SubmitJobRespon
 
 def _submit(call: Call, request: job.SubmitJobRequest) -> job.SubmitJobResponse:
     session = call.session
-    minutes = request.scheduling.timeout_minutes
+    minutes, timed = request.scheduling.timeout_minutes, _timed(request.scheduling)
     run = new_run(
         call,
         "job",
@@ -45,6 +47,10 @@ def _submit(call: Call, request: job.SubmitJobRequest) -> job.SubmitJobResponse:
         timeout=minutes * _MINUTE if minutes else None,
         dependencies=tuple(request.dependencies),
     )
+    if timed:
+        run = session.change(
+            replace(run, scheduled=max(0, typed.epoch_ms(request.scheduling.scheduled_time) - run.created))
+        )
     if run.dependencies:
         run = settle(session, run)
     played = session.played(run)
@@ -64,6 +70,15 @@ def _submit(call: Call, request: job.SubmitJobRequest) -> job.SubmitJobResponse:
         date_submitted=typed.instant(run.created),
         submitted_by=CALLER,
     )
+
+
+def _timed(scheduling: job.SubmitJobRequest.Scheduling) -> bool:
+    """Whether the caller sets a time. Raises InvalidField for one that goes against `executeImmediately`."""
+    timed = scheduling.HasField("scheduled_time")
+    if scheduling.HasField("execute_immediately") and scheduling.execute_immediately == timed:
+        fault = "excludes immediate execution" if timed else "is required without immediate execution"
+        raise InvalidField.of(Violation("scheduling.scheduled_time", fault))
+    return timed
 
 
 @answers("GetJob")

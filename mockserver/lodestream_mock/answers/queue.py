@@ -7,6 +7,7 @@ from lodestream.errors import RunAlreadyEnded
 from lodestream.v1 import queue_pb2 as queue
 from lodestream.v1.common_pb2 import Priority, RunState
 from lodestream.v1.queue_pb2 import QueueStatus
+from lodestream.wire.instants import instant_text
 from lodestream_mock.answers import filters
 from lodestream_mock.answers.call import CALLER, Call, answers
 from lodestream_mock.answers.submitting import word
@@ -24,11 +25,6 @@ def get_queue(call: Call, request: queue.GetQueueRequest) -> queue.GetQueueRespo
     """What waits in the session, next first."""
     out = queue_now(call)
     filters.queue(request, out)
-    wanted = word(request, "job_type")
-    if wanted:
-        kept = [entry for entry in out.queued_jobs if entry.job_type == wanted]
-        del out.queued_jobs[:]
-        out.queued_jobs.extend(kept)
     return out
 
 
@@ -48,7 +44,7 @@ def queue_now(call: Call) -> queue.GetQueueResponse:
     out.summary.high_priority_jobs = priorities.count("High")
     out.summary.normal_priority_jobs = priorities.count("Normal")
     out.summary.low_priority_jobs = priorities.count("Low")
-    waits = [session.played(run).story.waits for run in session.runs.values()]
+    waits = [session.played(run).story.waits - run.held for run in session.runs.values()]
     out.summary.average_wait_time.CopyFrom(typed.duration(sum(waits) / len(waits) if waits else 0))
     workers = session.scenario.workers
     out.processing_capacity.active_workers = min(running, workers)
@@ -134,6 +130,11 @@ def explain_job(call: Call, request: queue.ExplainJobRequest) -> queue.ExplainJo
     if now.state == RunState.RUN_STATE_BLOCKED:
         out.waiting_for.extend(_needed(session, run))
         out.explanation = "The job waits for other runs."
+        return out
+    if now.state == RunState.RUN_STATE_SCHEDULED:
+        until = instant_text((run.created + run.scheduled) // 1000)
+        out.explanation = f"It is scheduled for {until}."
+        out.waiting_for.add(reason="SCHEDULED_TIME", message=out.explanation, subject=until)
         return out
     place = session.position(run)
     if not place:

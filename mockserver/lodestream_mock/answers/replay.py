@@ -33,7 +33,7 @@ def told(call: Call, run: Run, example: str, message_type: type[M]) -> M | None:
     session = call.session
     if session.pinned and run.run_id in _ids(example):
         return _said_by_caller(payload(call, example, message_type), run)
-    if run.cancelled or run.kept or run.blocked or session.story(run).created != run.created:
+    if run.cancelled or run.kept or run.held or session.story(run).created != run.created:
         return None
     age = session.age(run)
     for frame in session.story(run).keyframes:

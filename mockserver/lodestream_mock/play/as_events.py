@@ -45,6 +45,9 @@ def _fill(out: RunEvent, played: Played, item: Happening, now: Moment) -> None:
             out.submitted.phases.extend(p.name for p in story.phases)
         case Kind.WAITING:
             out.waiting.reason = "DEPENDENCY"
+        case Kind.SCHEDULED:
+            out.waiting.until.CopyFrom(typed.instant(run.created + run.scheduled))
+            out.waiting.reason = "SCHEDULED"
         case Kind.QUEUED:
             out.queued.SetInParent()
         case Kind.STARTED:

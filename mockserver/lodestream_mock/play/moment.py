@@ -117,6 +117,8 @@ def stops(played: Played) -> list[int]:
 def _state(played: Played, now: int) -> RunState.ValueType:
     if now < played.run.blocked:
         return RunState.RUN_STATE_BLOCKED
+    if now < played.run.scheduled:
+        return RunState.RUN_STATE_SCHEDULED
     return RunState.RUN_STATE_QUEUED if now < played.story.waits else RunState.RUN_STATE_RUNNING
 
 

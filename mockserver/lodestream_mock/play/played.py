@@ -71,14 +71,16 @@ def _adapted(story: Story, run: Run) -> Story:
     )
     if run.kept:
         echoed = _resumed(echoed, run.kept)
-    return _later(echoed, run.blocked) if run.blocked else echoed
+    return _later(echoed, run.held) if run.held else echoed
 
 
 def _limit(story: Story, run: Run) -> int:
-    """The caller's time limit; a story that means to run into its own one keeps it."""
+    """The caller's time limit, from the time that was set for the run; a story that means to run into its own one keeps
+    it."""
     if run.timeout is None:
-        return story.timeout
-    return min(story.timeout, run.timeout) if story.timeout < _planned(story).at else run.timeout
+        return story.timeout + run.scheduled
+    own = story.timeout < _planned(story).at
+    return (min(story.timeout, run.timeout) if own else run.timeout) + run.scheduled
 
 
 def _resumed(story: Story, kept: int) -> Story:
@@ -153,7 +155,9 @@ def _generated(story: Story, run: Run) -> Iterator[Happening]:
     yield Happening(0, Kind.SUBMITTED)
     if run.blocked or run.dependency_failed is not None:
         yield Happening(0, Kind.WAITING)
-    yield Happening(run.blocked, Kind.QUEUED)
+    if run.scheduled > run.blocked:
+        yield Happening(run.blocked, Kind.SCHEDULED)
+    yield Happening(run.held, Kind.QUEUED)
     yield Happening(story.waits, Kind.STARTED)
     for phase in story.phases:
         yield Happening(phase.starts, Kind.PHASE_STARTED, phase.name)

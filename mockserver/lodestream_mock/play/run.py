@@ -22,6 +22,7 @@ class Run:
     milliseconds since 1970. Empty texts leave what the story says.
 
     `blocked` is how long the run waits for its dependencies; `dependency_failed` the moment one of them failed.
+    `scheduled` is how long after its creation the time comes that its caller set; 0 when none was set or it has passed.
     `kept` phases are taken over from the run that this one retries.
     """
 
@@ -36,6 +37,7 @@ class Run:
     priority: str = ""
     timeout: int | None = None
     blocked: int = 0
+    scheduled: int = 0
     dependency_failed: int | None = None
     dependencies: tuple[str, ...] = ()
     kept: int = 0
@@ -46,3 +48,8 @@ class Run:
     callbacks: Mapping[str, str] = field(default_factory=nothing)
     #: 1 for a submission of this session, 2 for the next ...; 0 for a run that was there from the start.
     number: int = 0
+
+    @property
+    def held(self) -> int:
+        """How long it waits before it may queue."""
+        return max(self.blocked, self.scheduled)

@@ -24,6 +24,7 @@ class Kind(StrEnum):
 
     SUBMITTED = "submitted"
     WAITING = "waiting"
+    SCHEDULED = "scheduled"
     QUEUED = "queued"
     STARTED = "started"
     PHASE_COMPLETED = "phase_completed"

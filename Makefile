@@ -57,8 +57,8 @@ upgrade: ## Renew constraints.txt with the newest versions that pyproject.toml a
 demo: $(ENV) ## Real server, an operation, a job, a notebook and a report, live, downloads in out/demo (LOG=path takes your log)
 	@$(BIN)/python -m tools.demo $(if $(LOG),--log "$(LOG)")
 
-test: $(ENV) ## Run the tests (ARGS="-k word" picks some)
-	@$(BIN)/python -m pytest $(ARGS)
+test: $(ENV) ## Run the tests, two files at a time (ARGS="-k word" picks some, ARGS="-n 0" runs one at a time)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: lint types imports contract ## Everything that is judged without running the program
 

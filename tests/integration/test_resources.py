@@ -18,7 +18,11 @@ from tests.support.server import PROJECT, TENANT, running_server
 SCOPE = f"/api/{TENANT}/{PROJECT}"
 BOOK = json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": []}).encode()
 MODEL = b"<pnml><net/></pnml>"
-_KNOWN = (Parameter("records", "whole", at_least=1), Parameter("modelResourceId", "resource"), Parameter("gate"))
+_KNOWN = (
+    Parameter("records", "whole", at_least=1),
+    Parameter("modelResourceId", "resource", of="Model"),
+    Parameter("gate"),
+)
 CATALOGUE = Catalogue(
     (
         WorkloadSpec(RunKind.JOB, "ProcessMining", (PhaseSpec("Count", f"{PHASES}:count"),), _KNOWN),
@@ -120,8 +124,12 @@ async def test_what_does_not_fit_is_refused_with_its_field(caller):
     for half, missing in (({"resourceId": "x"}, "resourceType"), ({"resourceType": "Pipeline"}, "resourceId")):
         refused = await caller.submit("Analysis", 400, resource=half)
         assert refused["errors"][0]["pointer"] == f"/resource/{missing}"
-    refused = await caller.submit("Analysis", 422, parameters={"modelResourceId": "nope"})
-    assert "/parameters/modelResourceId" in json.dumps(refused)
+    book = (await caller.register("Notebook", content=BOOK))["resourceId"]
+    line = (await caller.register("Pipeline", jobType="ProcessMining", parameters={}))["resourceId"]
+    for named in ("nope", book, line):
+        refused = await caller.submit("Analysis", 422, parameters={"modelResourceId": named})
+        assert refused["errors"][0]["pointer"] == "/parameters/modelResourceId"
+        assert f"there is no model {named} in this project" in json.dumps(refused)
 
 
 async def test_a_job_reads_the_files_it_refers_to_and_they_stay_until_it_has_ended(caller, tmp_path):

@@ -138,7 +138,7 @@ def test_what_the_parameters_refer_to_is_found_at_every_depth():
         Parameter("datasetId", "dataset"),
         Parameter("compareWith", "object", inside=(Parameter("runId", "run"), Parameter("name"))),
         Parameter("joins", "objects", inside=(Parameter("datasetId", "dataset"),)),
-        Parameter("modelResourceId", "resource"),
+        Parameter("modelResourceId", "resource", of="Model"),
     )
     given = {
         "modelResourceId": "m",
@@ -149,7 +149,7 @@ def test_what_the_parameters_refer_to_is_found_at_every_depth():
     assert references(declared, given) == [
         Reference("run", "parameters.compareWith.runId", "r"),
         Reference("dataset", "parameters.joins[1].datasetId", "d"),
-        Reference("resource", "parameters.modelResourceId", "m"),
+        Reference("resource", "parameters.modelResourceId", "m", "Model"),
     ]
     assert references(declared, {"joins": None}) == []
 

@@ -82,7 +82,7 @@ def find(connection: sqlite3.Connection, files: Files, asked: Asked) -> Inputs:
             case "dataset" if named.id != asked.dataset_id:
                 datasets[named.id] = _dataset(connection, asked.scope, named.path, named.id)
             case "resource":
-                resources[named.id] = _resource(connection, asked.scope, named.path, named.id)
+                resources[named.id] = _resource(connection, asked.scope, named.path, named.id, named.of)
             case "run":
                 _check_run(connection, files, asked, named)
                 runs[named.id] = None

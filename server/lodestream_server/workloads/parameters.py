@@ -17,7 +17,8 @@ from lodestream.errors import Violation
 class Parameter:
     """A known key: `kind` is text, number, whole, flag, texts, date, object, objects (a list of them), dataset,
     resource or run; `inside` are the known keys of an object, or of each object of a list. The last three are ids of
-    what must exist in the project. `words` are the only ones allowed, of a text or in a list of texts."""
+    what must exist in the project; `of` is the type that a resource must have, empty for any. `words` are the only
+    ones allowed, of a text or in a list of texts."""
 
     name: str
     kind: str = "text"
@@ -26,6 +27,7 @@ class Parameter:
     at_least: float | None = None
     at_most: float | None = None
     inside: Sequence["Parameter"] = ()
+    of: str = ""
 
 
 #: Documented for every workload: what a run asks the machine for.
@@ -48,11 +50,12 @@ IDS = ("dataset", "resource", "run")
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """An id that a parameter of a kind in IDS was given, and the parameter's path."""
+    """An id that a parameter of a kind in IDS was given, the parameter's path, and the type that it asks for."""
 
     kind: str
     path: str
     id: str
+    of: str = ""
 
 
 def references(declared: Sequence[Parameter], given: Mapping[str, Any], path: str = "parameters") -> list[Reference]:
@@ -61,7 +64,7 @@ def references(declared: Sequence[Parameter], given: Mapping[str, Any], path: st
     for parameter in declared:
         here, value = f"{path}.{parameter.name}", given.get(parameter.name)
         if parameter.kind in IDS and value:
-            found.append(Reference(parameter.kind, here, value))
+            found.append(Reference(parameter.kind, here, value, parameter.of))
         elif isinstance(value, Mapping):
             found += references(parameter.inside, value, here)
         elif parameter.kind == "objects":

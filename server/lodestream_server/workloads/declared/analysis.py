@@ -60,7 +60,7 @@ _PARAMETERS = (
         "object",
         inside=(Parameter("name"), Parameter("datasetId", "dataset"), _WINDOW, _FILTERS),
     ),
-    Parameter("modelResourceId", "resource"),
+    Parameter("modelResourceId", "resource", of="Model"),
     Parameter(
         "outputOptions",
         "object",

@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from lodestream_server.workloads.phase import BadInput, Json, Phase
+from lodestream_server.workloads.phase import Json, Phase
 from lodestream_server.workloads.process_models.behaviour import behaviour
 from lodestream_server.workloads.process_models.discovery import DEFAULT, discovered
 from lodestream_server.workloads.process_models.model_files import read_model
 from lodestream_server.workloads.process_models.net import PetriNet
-from lodestream_server.workloads.process_models.xml_tree import FIELD
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +30,12 @@ class CheckedModel:
 
 
 def uploaded_model(phase: Phase) -> CheckedModel | None:
-    """The registered model; None when the run names none. Raises BadInput for a resource that is no model, and for a
-    file that is none."""
+    """The registered model; None when the run names none. Raises BadInput for a file that is no model; submission has
+    refused resources of other types."""
     resource_id = phase.parameters.get("modelResourceId")
     if not resource_id:
         return None
     resource = phase.resources[resource_id]
-    if resource.type != "Model":
-        raise BadInput(
-            f'{FIELD}: "{resource.name}" is a {resource.type.lower()}: name a resource of the type Model',
-            reason="NO_MODEL",
-            field=FIELD,
-        )
     return CheckedModel(read_model(resource.path), resource.name, True, {})
 
 

@@ -8,6 +8,7 @@ take them, and those stream. A JSON body is parsed here, once, and travels on in
 import asyncio
 import re
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any, Final
 
@@ -93,6 +94,7 @@ def _has_body(headers: Mapping[bytes, bytes]) -> bool:
     return b"transfer-encoding" in headers or headers.get(b"content-length", b"0") != b"0"
 
 
+@lru_cache(maxsize=256)  # callers say the same few names with every request
 def _is_local_or_address(name: str) -> bool:
     """True for localhost and for bare addresses, to which no DNS entry can be rebound."""
     if name in ("", "localhost"):

@@ -14,8 +14,7 @@ from typing import Any
 
 from lodestream import documented
 from lodestream_mock.scenarios.library import complete, names
-from lodestream_mock.scenarios.reading import epoch_ms
-from lodestream_mock.scenarios.spans import milliseconds, span
+from lodestream_mock.scenarios.spans import epoch_ms, milliseconds, span
 from lodestream_mock.scenarios.yaml_source import Path, Unreadable, read
 
 

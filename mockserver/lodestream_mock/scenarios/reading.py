@@ -4,23 +4,18 @@ The data has passed `checking`; nothing is checked twice here. A text may be one
 """
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from typing import Any
 
 from lodestream import documented
-from lodestream.v1 import tracking_pb2 as tracking
-from lodestream.wire import numbers
 from lodestream.wire.amounts import size_bytes
-from lodestream_mock.scenarios.spans import milliseconds, span
+from lodestream_mock.scenarios.script import phases as phases_of
+from lodestream_mock.scenarios.script import text, told
+from lodestream_mock.scenarios.spans import epoch_ms, milliseconds, span
 from lodestream_mock.scenarios.story import (
     NOTHING,
     ArtifactStory,
     BatchStory,
-    Failure,
-    Happening,
     Keyframe,
-    Kind,
-    Phase,
     RunThere,
     Scenario,
     Step,
@@ -28,16 +23,6 @@ from lodestream_mock.scenarios.story import (
     Usage,
 )
 
-_EVENT = tracking.TimelineEventType
-_TOLD_KINDS: Mapping[int, Kind] = {
-    _EVENT.TIMELINE_EVENT_TYPE_JOB_STARTED: Kind.STARTED,
-    _EVENT.TIMELINE_EVENT_TYPE_STAGE_STARTED: Kind.PHASE_STARTED,
-    _EVENT.TIMELINE_EVENT_TYPE_STAGE_COMPLETED: Kind.PHASE_COMPLETED,
-    _EVENT.TIMELINE_EVENT_TYPE_MILESTONE: Kind.MILESTONE,
-    _EVENT.TIMELINE_EVENT_TYPE_WARNING: Kind.WARNING,
-    _EVENT.TIMELINE_EVENT_TYPE_ERROR: Kind.ERROR,
-    _EVENT.TIMELINE_EVENT_TYPE_PROGRESS: Kind.PROGRESS,
-}
 _OUTPUT_TYPES = {
     "ProcessMiningReport": "Report",
     "EnrichedDataset": "Dataset",
@@ -66,14 +51,6 @@ def scenario_of(data: Mapping[str, Any], language: str) -> Scenario:
     )
 
 
-def epoch_ms(instant: str) -> int:
-    """Milliseconds since 1970 of an ISO 8601 instant with its offset. Raises ValueError."""
-    moment = datetime.fromisoformat(instant)
-    if moment.tzinfo is None:
-        raise ValueError(f"{instant!r} has no offset: end it with Z")
-    return round(moment.timestamp() * 1000)
-
-
 def _runs(entries: list[dict[str, Any]]) -> Iterator[RunThere]:
     """`repeat` makes many runs of an entry, each `every` younger than the one before; `{n}` in the id is its number."""
     for entry in entries:
@@ -90,11 +67,11 @@ class _Reader:
         self.language = language
 
     def text(self, value: Any) -> str:
-        return str(value.get(self.language) or value["en"]) if isinstance(value, dict) else str(value)
+        return text(value, self.language)
 
     def story(self, key: str, data: Mapping[str, Any]) -> Story:
         created, waits = epoch_ms(data["created"]), milliseconds(data.get("waits", "0s"))
-        phases, happenings = self.phases(data.get("phases", []), waits)
+        phases, happenings = phases_of(data.get("phases", []), waits, self.language)
         cancel = data.get("cancelled")
         optional = {name: data[name] for name in ("priority", "worker", "resource") if name in data}
         return Story(
@@ -112,7 +89,7 @@ class _Reader:
             cpu_units=data.get("cpuUnits", 2),
             memory_gb=data.get("memoryGB", 4),
             phases=phases,
-            told=(*happenings, *self.told(data, created)),
+            told=(*happenings, *told(data, created, self.language)),
             usage=tuple(
                 Usage(
                     milliseconds(entry["at"]),
@@ -134,80 +111,6 @@ class _Reader:
             prerequisites=tuple(data.get("prerequisites", [])),
             **optional,
         )
-
-    def phases(self, entries: list[dict[str, Any]], begin: int) -> tuple[tuple[Phase, ...], list[Happening]]:
-        whole = sum(milliseconds(entry["takes"]) for entry in entries) or 1
-        out: list[Phase] = []
-        happenings: list[Happening] = []
-        for entry in entries:
-            takes, fails = milliseconds(entry["takes"]), entry.get("fails")
-            said = entry.get("says", [])
-            name = self.text(entry["name"])
-            out.append(
-                Phase(
-                    name=name,
-                    starts=begin,
-                    ends=begin + (milliseconds(fails["after"]) if fails else takes),
-                    share=entry.get("share", 100 * takes / whole),
-                    marks=_marks(said, begin) or _quarters(begin, takes),
-                    records=entry.get("records"),
-                    results=entry.get("results", NOTHING),
-                    metrics=entry.get("metrics", NOTHING),
-                    validation=entry.get("validation", NOTHING),
-                    component=entry.get("component", name.replace(" ", "")),
-                    activity=self.text(entry.get("activity", name)),
-                    fails=Failure(fails["reason"], self.text(fails["message"])) if fails else None,
-                )
-            )
-            for line in said:
-                happenings += self.said(line, name, begin, entry.get("component", ""))
-            begin += takes
-        return tuple(out), happenings
-
-    def said(self, line: Mapping[str, Any], phase: str, begin: int, component: str) -> Iterator[Happening]:
-        """The happenings of one line of `says`; progress lines are marks of the phase instead."""
-        kind = next((kind for kind in (Kind.LOG, Kind.MILESTONE, Kind.WARNING, Kind.ERROR) if kind.value in line), None)
-        if kind is None:
-            return
-        text = self.text(line["message"] if kind is Kind.LOG else line[kind.value])
-        count, every = line.get("count", 1), milliseconds(line.get("every", "0s"))
-        at = begin + milliseconds(line.get("at", "0s"))
-        for n in range(count):
-            yield Happening(
-                at=at + n * every,
-                kind=kind,
-                phase=phase,
-                text=text.replace("{n}", str(n + 1)).replace("{count}", str(count)),
-                details=line.get("details", NOTHING),
-                level=_level(line[kind.value], n) if kind is Kind.LOG else "",
-                component=line.get("component", component or phase.replace(" ", "")),
-            )
-
-    def told(self, data: Mapping[str, Any], created: int) -> Iterator[Happening]:
-        """What documented payloads tell: log lines and timeline entries, word for word."""
-        if name := data.get("logs"):
-            for entry in documented.example(name, self.language)["logs"]:
-                yield Happening(
-                    at=epoch_ms(entry["timestamp"]) - created,
-                    kind=Kind.LOG,
-                    phase=entry["stage"],
-                    text=entry["message"],
-                    details=entry["details"],
-                    level=entry["level"],
-                    component=entry["component"],
-                    told=True,
-                )
-        if name := data.get("timeline"):
-            known = numbers(tracking.TimelineEventType.DESCRIPTOR)
-            for entry in documented.example(name, self.language)["timeline"]:
-                yield Happening(
-                    at=epoch_ms(entry["timestamp"]) - created,
-                    kind=_TOLD_KINDS[known[entry["eventType"]]],
-                    phase=entry["details"].get("stageName", ""),
-                    text=entry["description"],
-                    details=entry["details"],
-                    told=True,
-                )
 
     def artifacts(self, data: Any) -> tuple[ArtifactStory, ...]:
         """Listed ones, or those of a documented result; their file name is their id."""
@@ -247,19 +150,3 @@ class _Reader:
             batch_id=data.get("id", ""),
             age=milliseconds(data.get("age", "0s")),
         )
-
-
-def _marks(said: list[dict[str, Any]], begin: int) -> tuple[tuple[int, float], ...]:
-    return tuple(
-        (begin + milliseconds(line.get("at", "0s")), float(line["progress"])) for line in said if "progress" in line
-    )
-
-
-def _quarters(begin: int, takes: int) -> tuple[tuple[int, float], ...]:
-    """Where a phase says nothing about its progress: a report at each quarter."""
-    return tuple((begin + takes * quarter // 4, 25.0 * quarter) for quarter in (1, 2, 3)) if takes else ()
-
-
-def _level(levels: Any, n: int) -> str:
-    """One level, or a list of them to go round in."""
-    return str(levels[n % len(levels)]) if isinstance(levels, list) else str(levels)

@@ -1,6 +1,7 @@
-"""Spans of virtual time as scenario files write them: "2m15s", "1h", "250ms", "0s"."""
+"""Spans of virtual time as scenario files write them ("2m15s", "1h", "250ms", "0s"), and instants."""
 
 import re
+from datetime import datetime
 
 _SPAN = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+)s)?(?:(\d+)ms)?")
 
@@ -18,3 +19,11 @@ def span(text: str) -> tuple[int, int]:
     """A range of spans in milliseconds: "45m-60m", or "15m" for equal ends. Raises ValueError."""
     low, _, high = text.partition("-")
     return milliseconds(low), milliseconds(high or low)
+
+
+def epoch_ms(instant: str) -> int:
+    """Milliseconds since 1970 of an ISO 8601 instant with its offset. Raises ValueError."""
+    moment = datetime.fromisoformat(instant)
+    if moment.tzinfo is None:
+        raise ValueError(f"{instant!r} has no offset: end it with Z")
+    return round(moment.timestamp() * 1000)

@@ -7,6 +7,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from lodestream_server.workloads.declared.analysis import JOB as ANALYSIS
 from lodestream_server.workloads.declared.mining import JOB, OPERATION
 from lodestream_server.workloads.mining.report.frame import Caption
 from lodestream_server.workloads.parameters import violations
@@ -213,8 +214,8 @@ def test_alpha_is_stopped_when_it_takes_too_long(tmp_path: Path) -> None:
 
 
 def test_runs_may_ask_for_each_algorithm_and_for_no_other() -> None:
-    """The declared words are those that discovery knows, for jobs and operations."""
-    for spec in (JOB, OPERATION):
+    """The declared words are those that discovery knows, for jobs and operations of mining and for analyses."""
+    for spec in (JOB, OPERATION, ANALYSIS):
         (algorithm,) = (parameter for parameter in spec.parameters if parameter.name == "algorithm")
         assert tuple(algorithm.words) == ALGORITHMS
         (fault,) = violations([algorithm], {"algorithm": "inductive"})

@@ -52,10 +52,16 @@ def phase(folder: Path, log: Path, name: str, here: Analysed, others: tuple[Path
     return Rehearsal(folder / name, dataset=files[log.name], name=name, earlier=here.finished, **options)
 
 
-def analysed(folder: Path, log: Path, *others: Path, last: str = "Report Generation", **given: Any) -> Analysed:
-    """Runs all phases up to this one with these parameters."""
+def analysed(
+    folder: Path, log: Path, *others: Path, last: str = "Report Generation", done: Analysed | None = None, **given: Any
+) -> Analysed:
+    """Runs all phases up to this one with these parameters; not those that are `done` already."""
     here = Analysed(folder)
+    if done:
+        here.finished, here.phases = dict(done.finished), dict(done.phases)
     for name, function in PHASES.items():
+        if name in here.finished:
+            continue
         here.phases[name] = phase(folder, log, name, here, others, **given)
         here.finished[name] = here.phases[name].run(function)
         if name == last:

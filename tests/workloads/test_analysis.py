@@ -97,7 +97,7 @@ def test_a_type_says_what_it_is_for_and_no_more(loans, tmp_path, kind):
 
 def test_metrics_choose_what_is_given(loans, tmp_path):
     """Only waiting times: no cycle times, no resources."""
-    given = {"analysisType": "performance", "performanceMetrics": ["waiting_time"]}
+    given: dict[str, Any] = {"analysisType": "performance", "performanceMetrics": ["waiting_time"]}
     found = analysed(tmp_path, loans[0], last="Analysis", **given).results["performance"]
     assert "waitingTime" in found
     assert not {"cycleTime", "resourceUtilization"} & found.keys()

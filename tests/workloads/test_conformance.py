@@ -28,14 +28,27 @@ def loans(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def checked(loans, tmp_path_factory):
+def prepared(loans, tmp_path_factory):
+    """The whole log, loaded and prepared once for all models that it is checked against."""
+    return _prepared(loans[0] / "loans.csv", tmp_path_factory.mktemp("prepared"))
+
+
+@pytest.fixture(scope="module")
+def checked(loans, prepared, tmp_path_factory):
     """The whole log against the uploaded model."""
-    return _checked(loans[0], tmp_path_factory.mktemp("checked"), loans[0] / "loans.pnml", last="Report Generation")
+    return _checked(prepared, tmp_path_factory.mktemp("checked"), loans[0] / "loans.pnml", last="Report Generation")
 
 
-def _checked(folder: Path, out: Path, model: Path | None, log: str = "loans.csv", last: str = "Analysis") -> Analysed:
-    given = {"modelResourceId": str(model)} if model else {}
-    return analysed(out, folder / log, last=last, analysisType="conformance", **given)
+def _prepared(log: Path, out: Path) -> Analysed:
+    return analysed(out, log, last="Data Preparation", analysisType="conformance")
+
+
+def _checked(done: Analysed, out: Path, model: Path | None = None, last: str = "Analysis", **given: Any) -> Analysed:
+    if model:
+        given["modelResourceId"] = str(model)
+    log = done.phases["Data Loading"].dataset
+    assert log is not None
+    return analysed(out, log.path, last=last, done=done, analysisType="conformance", **given)
 
 
 def _part(folder: Path, name: str, keep) -> None:
@@ -70,18 +83,20 @@ def test_the_generating_model_fits_what_it_made_before_the_injection(loans, tmp_
     touched = control_flow | {case for cases in truth.dirt.values() for case in cases} | {""}
     _part(folder, "clean.csv", lambda case: case not in touched)
     _part(folder, "injected.csv", lambda case: case in control_flow)
-    clean = _checked(folder, tmp_path / "1", folder / "loans.pnml", "clean.csv").results["conformance"]
+    clean, injected = [
+        _checked(_prepared(folder / log, tmp_path / log), tmp_path / log, folder / "loans.pnml").results["conformance"]
+        for log in ("clean.csv", "injected.csv")
+    ]
     assert clean["fitness"]["ofLog"] == clean["fitness"]["ofAverageCase"] == clean["fitness"]["byReplay"] == 1.0
     assert (clean["shareOfFittingCases"], clean["deviatingCases"], clean["deviations"]) == (1.0, 0, [])
     assert clean["precision"] > 0.95
-    injected = _checked(folder, tmp_path / "2", folder / "loans.pnml", "injected.csv").results["conformance"]
     assert injected["deviatingCases"] == injected["cases"] == len(control_flow)
     assert injected["fitness"]["ofLog"] < 1 > injected["fitness"]["byReplay"]
 
 
-def test_the_same_model_as_bpmn_finds_the_same(checked, loans, tmp_path):
+def test_the_same_model_as_bpmn_finds_the_same(checked, prepared, loans, tmp_path):
     """Fitness and deviations do not depend on how the model is written."""
-    found = _checked(loans[0], tmp_path, loans[0] / "loans.bpmn").results["conformance"]
+    found = _checked(prepared, tmp_path, loans[0] / "loans.bpmn").results["conformance"]
     other = checked.results["conformance"]
     for key in ("fittingCases", "deviatingCases", "precision"):
         assert found[key] == other[key]
@@ -90,17 +105,26 @@ def test_the_same_model_as_bpmn_finds_the_same(checked, loans, tmp_path):
     assert cost[0] == cost[1]
 
 
-def test_without_a_model_one_is_discovered(loans, tmp_path):
-    """And given out, so that it can be looked at, corrected and uploaded."""
-    here = _checked(loans[0], tmp_path, None, last="Report Generation")
+def test_without_a_model_one_is_discovered(prepared, tmp_path):
+    """By heuristics, and given out, so that it can be looked at, corrected and uploaded."""
+    here = _checked(prepared, tmp_path, last="Report Generation")
     found = here.results["conformance"]
-    assert found["model"]["source"] == "discovered"
-    assert found["fitness"]["ofLog"] > 0.9
+    assert (found["model"]["source"], found["model"]["algorithm"]) == ("discovered", "heuristics")
+    assert 0.9 < found["fitness"]["ofLog"] < 1
     assert "discovered from it" in here.page
     assert not [item for item in here.advice if item["category"] == "Compliance"]
-    again = _checked(loans[0], tmp_path / "again", here.finished["Report Generation"].folder / "model.pnml")
+    again = _checked(prepared, tmp_path / "again", here.finished["Report Generation"].folder / "model.pnml")
     for key in ("fitness", "precision", "fittingCases", "deviations"):
         assert again.results["conformance"][key] == found[key]
+
+
+def test_a_run_may_choose_how_the_model_is_discovered(prepared, tmp_path):
+    """Every case fits the directly-follows graph."""
+    here = _checked(prepared, tmp_path, algorithm="dfg")
+    found = here.results["conformance"]
+    assert found["model"]["algorithm"] == found["model"]["requested"] == "dfg"
+    assert (found["fittingCases"], found["deviations"]) == (found["cases"], [])
+    assert "a model discovered with the directly-follows graph" in str(here.phases["Analysis"].logged)
 
 
 def test_page_tables_and_models_are_given_out(checked):
@@ -125,15 +149,14 @@ def test_deviations_from_a_drawn_model_are_recommended_to_be_looked_into(checked
     assert f"{first['cases']} of 700 cases" in advice[0]["evidence"]
 
 
-def test_it_can_be_cancelled_at_any_point(loans, tmp_path):
+def test_it_can_be_cancelled_at_any_point(loans, prepared, tmp_path):
     """Between variants and inside them."""
     given: dict[str, Any] = {"analysisType": "conformance", "modelResourceId": str(loans[0] / "loans.pnml")}
-    here = analysed(tmp_path, loans[0] / "loans.csv", last="Data Preparation", **given)
-    whole = phase(tmp_path / "whole", loans[0] / "loans.csv", "Analysis", here, **given)
+    whole = phase(tmp_path / "whole", loans[0] / "loans.csv", "Analysis", prepared, **given)
     whole.run(analyse)
     assert whole.checks > 80
     for place in (whole.checks // 2, whole.checks - 5):
-        stopped = phase(tmp_path / str(place), loans[0] / "loans.csv", "Analysis", here, **given)
+        stopped = phase(tmp_path / str(place), loans[0] / "loans.csv", "Analysis", prepared, **given)
         stopped.cancel_after = place
         with pytest.raises(Cancelled):
             stopped.run(analyse)
@@ -146,10 +169,10 @@ def test_it_can_be_cancelled_at_any_point(loans, tmp_path):
         (net_of("s > A > m", "m > B > s", "n > C > e"), "can never be completed"),
     ],
 )
-def test_a_model_that_cannot_be_used_is_refused_with_its_field(loans, tmp_path, net, said):
+def test_a_model_that_cannot_be_used_is_refused_with_its_field(prepared, tmp_path, net, said):
     """Bytes that are no model, and a net that never ends."""
     path = tmp_path / "model"
     path.write_bytes(b"no model at all") if net is None else write_pnml(net, path)
     with pytest.raises(BadInput, match=said) as caught:
-        _checked(loans[0], tmp_path / "run", path)
+        _checked(prepared, tmp_path / "run", path)
     assert caught.value.details["field"] == "parameters.modelResourceId"

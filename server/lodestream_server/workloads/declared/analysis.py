@@ -2,6 +2,7 @@
 
 from lodestream_server.runs.states import RunKind
 from lodestream_server.workloads.catalogue import PhaseSpec, WorkloadSpec
+from lodestream_server.workloads.declared.algorithm import ALGORITHM
 from lodestream_server.workloads.declared.columns import COLUMNS
 from lodestream_server.workloads.parameters import RESOURCE_ALLOCATION, Parameter
 
@@ -61,6 +62,7 @@ _PARAMETERS = (
         inside=(Parameter("name"), Parameter("datasetId", "dataset"), _WINDOW, _FILTERS),
     ),
     Parameter("modelResourceId", "resource", of="Model"),
+    ALGORITHM,
     Parameter(
         "outputOptions",
         "object",

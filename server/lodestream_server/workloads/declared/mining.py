@@ -2,6 +2,7 @@
 
 from lodestream_server.runs.states import RunKind
 from lodestream_server.workloads.catalogue import PhaseSpec, WorkloadSpec
+from lodestream_server.workloads.declared.algorithm import ALGORITHM
 from lodestream_server.workloads.declared.columns import COLUMNS
 from lodestream_server.workloads.parameters import RESOURCE_ALLOCATION, Parameter
 
@@ -9,10 +10,10 @@ _HOME = "lodestream_server.workloads.mining"
 
 _PARAMETERS = (
     Parameter("datasetId", required=True),
-    # Those that mining.wishes and process_models.discovery know; tests hold them together.
+    # Those that mining.wishes knows; a test holds them together.
     Parameter("analysisType", words=("comprehensive", "performance", "bottleneck", "variants", "resources")),
     Parameter("timeWindow", "object", inside=(Parameter("startDate", "date"), Parameter("endDate", "date"))),
-    Parameter("algorithm", words=("heuristics", "alpha_miner_enhanced", "dfg")),
+    ALGORITHM,
     Parameter(
         "algorithmSettings",
         "object",

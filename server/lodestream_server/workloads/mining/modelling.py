@@ -4,20 +4,14 @@ as files to download."""
 from lodestream_server.workloads.mining.discovery import discover
 from lodestream_server.workloads.mining.report.frame import Caption
 from lodestream_server.workloads.phase import Json, Phase
-from lodestream_server.workloads.process_models.behaviour import Behaviour, behaviour
 from lodestream_server.workloads.process_models.bpmn import NotExpressible, write_bpmn
-from lodestream_server.workloads.process_models.discovery import DEFAULT, Discovered, discovered
+from lodestream_server.workloads.process_models.discovery import SPOKEN, Discovered
 from lodestream_server.workloads.process_models.picture import picture
 from lodestream_server.workloads.process_models.pnml import write_pnml
+from lodestream_server.workloads.process_models.wished import wished_model
 
 #: Arcs of a net that may become a BPMN file: a diagram of a larger one is of no use to anybody, and takes long.
 MOST_IN_BPMN = 1_000
-#: As people call them, in "discovered with".
-SPOKEN = {
-    "heuristics": "the heuristics miner",
-    "alpha_miner_enhanced": "Alpha+++",
-    "dfg": "the directly-follows graph",
-}
 
 
 def discover_process(phase: Phase) -> Json:
@@ -26,37 +20,8 @@ def discover_process(phase: Phase) -> Json:
     """
     results = discover(phase)
     phase.progress(results["events"], results["events"], "Discovering the process model")
-    found = _model(phase, behaviour(phase.out))
-    files = _files(phase, found)
-    phase.log(
-        "INFO",
-        f"Process model discovered with {SPOKEN[found.algorithm]}: {len(found.net.places):,} places, "
-        f"{len(found.net.transitions):,} transitions",
-        algorithm=found.algorithm,
-        requested=found.requested,
-    )
-    return {**results, "discoveredModel": {**found.as_json(), "files": files}}
-
-
-def _model(phase: Phase, counts: Behaviour) -> Discovered:
-    wish = str(phase.parameters.get("algorithm") or DEFAULT)
-    phase.log("INFO", f"Discovering the process model with {SPOKEN[wish]}", algorithm=wish)
-    if counts.listed < counts.cases:
-        phase.log(
-            "INFO",
-            f"The model is discovered from the {len(counts.variants):,} most frequent variants "
-            f"({counts.listed:,} of {counts.cases:,} cases) and the counts of all",
-        )
-    found = discovered(counts, wish, phase.scratch, phase.check, phase.run_name)
-    if found.fallback:
-        phase.warn(found.fallback, requested=found.requested, algorithm=found.algorithm)
-    if found.left_out:
-        phase.log(
-            "INFO",
-            f"Activities that are not part of the model: {len(found.left_out):,}",
-            activities=list(found.left_out[:20]),
-        )
-    return found
+    found = wished_model(phase, phase.out, phase.run_name)
+    return {**results, "discoveredModel": {**found.as_json(), "files": _files(phase, found)}}
 
 
 def _files(phase: Phase, found: Discovered) -> list[str]:

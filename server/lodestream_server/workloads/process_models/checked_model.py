@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lodestream_server.workloads.phase import Json, Phase
-from lodestream_server.workloads.process_models.behaviour import behaviour
-from lodestream_server.workloads.process_models.discovery import DEFAULT, discovered
+from lodestream_server.workloads.process_models.discovery import SPOKEN
 from lodestream_server.workloads.process_models.model_files import read_model
 from lodestream_server.workloads.process_models.net import PetriNet
+from lodestream_server.workloads.process_models.wished import wished_model
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,9 @@ class CheckedModel:
     @property
     def said(self) -> str:
         """As a sentence names it."""
-        return f"the model '{self.name}'" if self.uploaded else f"a model discovered by {self.told['algorithm']}"
+        if self.uploaded:
+            return f"the model '{self.name}'"
+        return f"a model discovered with {SPOKEN[self.told['algorithm']]}"
 
     def as_json(self) -> Json:
         """name, source, and what discovery says of its own."""
@@ -40,11 +42,7 @@ def uploaded_model(phase: Phase) -> CheckedModel | None:
 
 
 def discovered_model(phase: Phase, discovery: Path) -> CheckedModel:
-    """A model of the log itself, from what mining's discovery phase left."""
-    folder = phase.scratch / "model"
-    folder.mkdir()
+    """A model of the log itself, by the algorithm asked for, from what mining's discovery phase left."""
     title = phase.dataset.name if phase.dataset else phase.run_name
-    found = discovered(behaviour(discovery), DEFAULT, folder, phase.check, title)
-    if found.fallback:
-        phase.log("INFO", found.fallback)
+    found = wished_model(phase, discovery, title)
     return CheckedModel(found.net, title, False, found.as_json())

@@ -1,4 +1,4 @@
-"""Discovers a process model from the counts of a log. Mining's discovery phase and conformance call `discovered`.
+"""Discovers a process model from the counts of a log. `wished` calls it for mining and for conformance.
 
     found = discovered(behaviour(folder_of_discovery), "heuristics", phase.scratch, phase.check)
 
@@ -19,8 +19,10 @@ from lodestream_server.workloads.process_models.heuristics import heuristics_net
 from lodestream_server.workloads.process_models.net import PetriNet
 
 HEURISTICS, ALPHA, DFG = "heuristics", "alpha_miner_enhanced", "dfg"
-#: The words that runs may ask for; mining declares the same ones.
+#: The words that runs may ask for; mining and analysis declare the same ones.
 ALGORITHMS = (HEURISTICS, ALPHA, DFG)
+#: As people call them, in "discovered with".
+SPOKEN = {HEURISTICS: "the heuristics miner", ALPHA: "Alpha+++", DFG: "the directly-follows graph"}
 #: Always gives a readable net, and one that replays what is frequent.
 DEFAULT = HEURISTICS
 #: Activities that are left out and named in the results.

@@ -8,6 +8,7 @@ import pytest
 from lodestream_server.engine.engine import Engine
 from lodestream_server.runs.bodies import Logged, Sampled
 from lodestream_server.runs.fold import replay
+from lodestream_server.runs.logs import logs
 from lodestream_server.runs.states import PhaseStatus, Priority, RunKind, State
 from lodestream_server.store.paging import PageRequest
 from lodestream_server.store.reading import RunFilter, Scope
@@ -175,6 +176,34 @@ async def test_an_unexpected_fault_shows_an_error_id_and_nothing_else(engine, ca
     assert "secret" not in str([event.body for event in await engine.events(SCOPE, run.run_id)])
     (record,) = [record for record in caplog.records if run.failure.error_id in record.getMessage()]
     assert "RuntimeError: secret" in record.getMessage()
+
+
+@pytest.mark.parametrize(
+    ("type_", "reason", "told", "next_step"),
+    [
+        ("broken", "INTERNAL", "RuntimeError", "tell whoever runs the server the error id"),
+        ("disk_full", "DISK_FULL", "No space is left", "when there is room"),
+        ("vanish", "WORKER_VANISHED", "without a result", "the log of the workers"),
+    ],
+)
+async def test_a_fault_that_is_not_the_inputs_has_a_line_that_says_what_to_do_next(
+    engine, type_, reason, told, next_step
+):
+    """One ERROR line with the phase, the kind of fault and the next step; nothing of the machine."""
+    run = await engine.ended(SCOPE, (await engine.submit(job(type_))).run.run_id)
+    (line,) = logs(await engine.events(SCOPE, run.run_id), level="ERROR")
+    assert (run.state, run.errors, line.phase, line.details["reason"]) == (State.FAILED, 1, "Only", reason)
+    assert told in line.message
+    assert next_step in line.message
+    assert run.failure.error_id in (None, line.details.get("errorId"))
+    assert "Traceback" not in str(line)
+    assert str(engine.store.files.data_dir) not in str(line)
+
+
+async def test_bad_input_is_told_once(engine):
+    """The failure says what is wrong with it and how to mend it; that is no line of its own."""
+    run = await engine.ended(SCOPE, (await engine.submit(job("bad_input"))).run.run_id)
+    assert logs(await engine.events(SCOPE, run.run_id), level="ERROR") == ()
 
 
 async def test_more_memory_than_allowed_fails_the_run_and_nobody_else(engine):

@@ -15,6 +15,7 @@ from lodestream_server.engine import allocation
 from lodestream_server.engine.allocation import MachineSize
 from lodestream_server.engine.backoff import Dice, policy_of, retry_after_s
 from lodestream_server.engine.clock import Clock
+from lodestream_server.engine.faults import noted
 from lodestream_server.engine.leavings import Leavings
 from lodestream_server.engine.stopping import rung
 from lodestream_server.executors.port import Broke, Died, Done, Outcome, Stopped
@@ -23,7 +24,6 @@ from lodestream_server.runs.bodies import (
     Body,
     Cancelled,
     Completed,
-    ErrorNoted,
     Failed,
     Receipt,
     Requeued,
@@ -61,27 +61,27 @@ class Aftermath:
             case Done():
                 return [Completed()]
             case Broke():
-                return self._again_or(run, _failed(run.run_id, outcome))
+                return self._again_or(run, _failed(run.run_id, outcome), str(outcome.details.get("fault", "")))
             case Died() | Stopped() if cause == "drain":
                 return [Requeued("SERVER_DRAINING", "The server is shutting down.")]
             case Died() if cause == "memory":
                 return self._again_or(run, Failed(_OUT_OF_MEMORY, "The run needed more memory than it may use.", phase))
             case Died() if run.worker_deaths + 1 >= self._poison_limit:
-                return [Failed(outcome.reason, outcome.message, phase)]
+                failed = Failed(outcome.reason, outcome.message, phase)
+                return [*noted(failed), failed]
             case Died():
                 return [Requeued(outcome.reason, outcome.message, worker_died=True)]
             case Stopped():
                 return [Requeued("WORKER_STOPPED", "The worker stopped without being asked.", worker_died=True)]
 
-    def _again_or(self, run: RunState, failed: Failed) -> Sequence[Body]:
+    def _again_or(self, run: RunState, failed: Failed, kind: str = "") -> Sequence[Body]:
         wait_s = retry_after_s(policy_of(run.extras), failed.reason, run.attempts_spent, self._dice)
         more = self._more_memory(run) if failed.reason == _OUT_OF_MEMORY else []
         # With the memory it had, it would only run out of it again.
         if wait_s is None or (failed.reason == _OUT_OF_MEMORY and not more):
-            return [failed]
+            return [*noted(failed, kind), failed]
         at = self._clock.now() + timedelta(seconds=wait_s)
-        noted = ErrorNoted(failed.message, phase=failed.phase or "", details={"reason": failed.reason})
-        return [noted, *more, RetryPlanned(at, failed.reason, failed.message)]
+        return [*noted(failed, kind, again=True), *more, RetryPlanned(at, failed.reason, failed.message)]
 
     def _more_memory(self, run: RunState) -> list[Allocated]:
         wanted = allocation.granted(allocation.doubled_memory(run.resources), self._machine)
@@ -105,5 +105,6 @@ def _failed(run_id: str, broke: Broke) -> Failed:
         return Failed(broke.reason, broke.message, broke.phase or None, details=broke.details)
     error_id = secrets.token_hex(6)
     log.error("%s failed in %s, error id %s\n%s", run_id, broke.phase, error_id, broke.traceback)
-    message = f"An unexpected fault; the error id {error_id} finds it in the server's log."
+    kind = f" ({fault})" if (fault := broke.details.get("fault")) else ""
+    message = f"An unexpected fault{kind}; the error id {error_id} finds it in the server's log."
     return Failed("INTERNAL", message, broke.phase or None, error_id)

@@ -119,9 +119,10 @@ class Attempt:
             return await self._listen()
         except RaceLost:
             raise
-        except Exception:  # an order that cannot be sent, or a word that the fold refuses, must not leave it at work
+        except Exception as fault:  # an order that cannot be sent, a word that the fold refuses: it must not go on
             self._seat.signal("SIGKILL")
-            return Broke("INTERNAL", "", "", traceback=traceback.format_exc())
+            phase = self.run.current.name if self.run.current else ""
+            return Broke("INTERNAL", "", phase, {"fault": type(fault).__name__}, traceback.format_exc())
 
     async def _listen(self) -> Outcome:
         async for word in self._seat.words():

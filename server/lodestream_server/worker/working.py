@@ -218,4 +218,5 @@ def _failure(fault: BaseException, phase: str) -> wire.Failed:
     if isinstance(fault, OSError) and fault.errno in (errno.ENOSPC, errno.EDQUOT):
         return wire.Failed(reason="DISK_FULL", message="No space is left on the server's disk.", phase=phase)
     text = "".join(traceback.format_exception(fault))
-    return wire.Failed(reason="INTERNAL", phase=phase, traceback=text)
+    details = orjson.dumps({"fault": type(fault).__name__})
+    return wire.Failed(reason="INTERNAL", phase=phase, details=details, traceback=text)

@@ -61,6 +61,7 @@ CATALOGUE = Catalogue(
                 "killed",
                 "crash",
                 "freeze",
+                "quits",
                 "once_deadly",
                 "hungry",
             )

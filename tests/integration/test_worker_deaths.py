@@ -44,6 +44,13 @@ async def test_a_run_that_loses_its_worker_is_tried_again_and_given_up_after_the
     assert not any(alive(pid) for pid in pids)
 
 
+async def test_a_run_that_stops_without_being_asked_is_given_up_after_the_third(engine):
+    """A workload that raises Cancelled by itself would go round for ever."""
+    async with asyncio.timeout(20):
+        run = await engine.ended(SCOPE, (await engine.submit(job("quits"))).run.run_id)
+    assert (run.state, run.failure.reason, run.attempt) == (State.FAILED, "WORKER_STOPPED", 3)
+
+
 async def test_a_run_has_a_heartbeat_limit_of_its_own(tmp_path):
     """Where it asks for one; the server's own is so long that the test would not see its end."""
     async with engine_at(tmp_path / "data", lease_s=1000.0) as engine:

@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from lodestream_server.workloads.phase import BadInput, DatasetFile, Phase
+from lodestream_server.workloads.phase import BadInput, Cancelled, DatasetFile, Phase
 
 Json = dict[str, Any]
 #: Between two looks for a file, in a worker process of a test.
@@ -108,6 +108,11 @@ def freeze(phase: Phase) -> Json:
     """Stops as a whole: no thread of it speaks any more."""
     os.kill(os.getpid(), signal.SIGSTOP)
     return {}
+
+
+def quits(phase: Phase) -> Json:
+    """Says that it was asked to stop, which nobody did."""
+    raise Cancelled
 
 
 def once_deadly(phase: Phase) -> Json:

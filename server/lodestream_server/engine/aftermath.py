@@ -66,13 +66,17 @@ class Aftermath:
                 return [Requeued("SERVER_DRAINING", "The server is shutting down.")]
             case Died() if cause == "memory":
                 return self._again_or(run, Failed(_OUT_OF_MEMORY, "The run needed more memory than it may use.", phase))
-            case Died() if run.worker_deaths + 1 >= self._poison_limit:
-                failed = Failed(outcome.reason, outcome.message, phase)
-                return [*noted(failed), failed]
-            case Died():
-                return [Requeued(outcome.reason, outcome.message, worker_died=True)]
-            case Stopped():
-                return [Requeued("WORKER_STOPPED", "The worker stopped without being asked.", worker_died=True)]
+            case Died() | Stopped():
+                return self._put_back(run, outcome, phase)
+
+    def _put_back(self, run: RunState, outcome: Died | Stopped, phase: str | None) -> Sequence[Body]:
+        reason, message = "WORKER_STOPPED", "The worker stopped without being asked."
+        if isinstance(outcome, Died):
+            reason, message = outcome.reason, outcome.message
+        if run.worker_deaths + 1 < self._poison_limit:
+            return [Requeued(reason, message, worker_died=True)]
+        failed = Failed(reason, message, phase)
+        return [*noted(failed), failed]
 
     def _again_or(self, run: RunState, failed: Failed, kind: str = "") -> Sequence[Body]:
         wait_s = retry_after_s(policy_of(run.extras), failed.reason, run.attempts_spent, self._dice)

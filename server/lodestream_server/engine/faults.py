@@ -11,7 +11,7 @@ NEXT: Final = {
     "OUT_OF_MEMORY": "Try it again with more memory, or with a smaller input.",
     "DISK_FULL": "Try it again when there is room on the server's disk.",
     **dict.fromkeys(
-        ("WORKER_HUNG", "WORKER_KILLED", "WORKER_CRASHED", "WORKER_VANISHED"),
+        ("WORKER_HUNG", "WORKER_KILLED", "WORKER_CRASHED", "WORKER_VANISHED", "WORKER_STOPPED"),
         "Whoever runs the server finds more in the log of the workers; then try the run again.",
     ),
 }

@@ -124,6 +124,20 @@ async def test_a_batch_runs_its_operations_one_after_the_other(scenario, end):
         assert last[2].error.reason == "DEPENDENCY_FAILED"
 
 
+@pytest.mark.parametrize(("scenario", "end"), [("batch", "COMPLETED"), ("batch-failing", "FAILED")])
+async def test_a_batch_that_has_ended_by_itself_cannot_be_cancelled(scenario, end):
+    """However it ended; one that was cancelled gives its receipt again."""
+    world = World(scenario=scenario)
+    await world.call("SubmitBatch", request_of("SubmitBatch", documented_body("SubmitBatch", "en")))
+    assert (await polled(world, "GetBatch", OPERATION))[-1][0] == end
+    with pytest.raises(aio.AioRpcError, match="has ended") as caught:
+        await world.call("CancelBatch")
+    assert caught.value.code() is StatusCode.FAILED_PRECONDITION
+    world = World(scenario=scenario)
+    await world.call("SubmitBatch", request_of("SubmitBatch", documented_body("SubmitBatch", "en")))
+    assert await world.call("CancelBatch", reason="enough") == await world.call("CancelBatch")
+
+
 async def test_a_batch_whose_operations_wait_for_each_other_is_refused():
     """With the keys."""
     body = documented_body("SubmitBatch", "en")

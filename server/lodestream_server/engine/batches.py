@@ -13,12 +13,12 @@ from lodestream_server.engine.ids import Ids
 from lodestream_server.engine.models import CancelOrder, NewRun
 from lodestream_server.engine.submitting import Prepared, Submitting
 from lodestream_server.runs.batch import Batch, BatchState, FailurePolicy, Step
-from lodestream_server.runs.bodies import Json
+from lodestream_server.runs.bodies import CancelRequested, Json
 from lodestream_server.runs.graph import in_order
 from lodestream_server.runs.state import RunState
 from lodestream_server.runs.states import State
 from lodestream_server.store.appending import current
-from lodestream_server.store.batches import add_batch, find_batch
+from lodestream_server.store.batches import add_batch, cancel_batch, find_batch
 from lodestream_server.store.reading import Scope
 from lodestream_server.store.requests import RequestId, remember, remembered
 from lodestream_server.store.store import Store
@@ -95,10 +95,13 @@ class Batches:
         """
         state = await self.get(scope, batch_id)
         if not state.has_ended:
+            request = CancelRequested(order.by, order.reason, order.force, order.preserve, order.notify)
+            await self._store.write(lambda tx: cancel_batch(tx, batch_id, request))
             # Those that wait first, so that none of them starts meanwhile.
             await asyncio.gather(*(self._stop(run, order) for run in reversed(state.runs) if not run.has_ended))
             state = await self.get(scope, batch_id)
-        if not any(run.state is State.CANCELLED for run in state.runs):  # also when all of them were quicker
+        stopped = any(run.state is State.CANCELLED for run in state.runs)  # none when all of them were quicker
+        if state.batch.cancel is None or not stopped:
             raise RunAlreadyEnded(f"The batch has ended as {state.state} and cannot be cancelled any more.")
         return state
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from lodestream_server.runs.bodies import Json, Range
+from lodestream_server.runs.bodies import CancelRequested, Json, Range
 from lodestream_server.runs.graph import longest_s
 from lodestream_server.runs.state import RunState
 from lodestream_server.runs.states import ENDED, WAITING, State
@@ -30,7 +30,7 @@ class FailurePolicy:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What was submitted. `callbacks` as submitted."""
+    """What was submitted, `callbacks` as they came; and the first cancellation of it as a whole, if there was one."""
 
     batch_id: str
     tenant_id: str
@@ -42,6 +42,7 @@ class Batch:
     submitted_by: str = ""
     policy: FailurePolicy = field(default_factory=FailurePolicy)
     callbacks: Json = field(default_factory=dict)
+    cancel: CancelRequested | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,8 +66,7 @@ class BatchService(batch_pb2_grpc.BatchServiceServicer):
         order = CancelOrder(here.by, request.reason, request.force_termination, request.preserve_partial_results)
         state = await self._engine.groups.cancel(here.scope, request.batch_id, order)
         stopped = [run for run in state.runs if run.state is State.CANCELLED]
-        first = min(stopped, key=lambda run: run.cancel_requested_at or run.created, default=None)
-        told = first.cancel if first else None
+        told = state.batch.cancel
         return _pb.CancelBatchResponse(
             batch_id=state.batch.batch_id,
             status=words.OPERATION_STATUSES[State.CANCELLED],

@@ -1,8 +1,10 @@
 """Batches as the store keeps them, and who waits for whom."""
 
 import sqlite3
+from dataclasses import replace
 
 from lodestream_server.runs.batch import Batch
+from lodestream_server.runs.bodies import CancelRequested
 from lodestream_server.runs.codec import dump, load
 from lodestream_server.store.reading import Scope
 from lodestream_server.store.times import to_us
@@ -16,6 +18,14 @@ def add_batch(tx: Transaction, batch: Batch) -> Batch:
         (batch.batch_id, batch.tenant_id, batch.project_id, to_us(batch.created), dump(batch)),
     )
     return batch
+
+
+def cancel_batch(tx: Transaction, batch_id: str, request: CancelRequested) -> None:
+    """Notes who cancelled the batch as a whole; the first one stays."""
+    batch = find_batch(tx.connection, batch_id)
+    if batch is not None and batch.cancel is None:
+        record = dump(replace(batch, cancel=request))
+        tx.connection.execute("UPDATE batches SET record = ? WHERE batch = ?", (record, batch_id))
 
 
 def find_batch(connection: sqlite3.Connection, batch_id: str, scope: Scope | None = None) -> Batch | None:

@@ -339,3 +339,9 @@ def test_figures_are_written_as_their_readers_write_them(language, count, share,
     assert plain(speech.date(ENDED.date())) == day
     assert plain(speech.change(-0.04)) == plain(speech.percent(-0.04)) == change
     assert one.split()[1] == speech.manner["units"]["day"][0]
+
+
+def test_numbers_within_sentences_stay_in_one_piece():
+    """A space that holds a number together is no place for a line to break."""
+    said = speech_of("fr").value("environ\u00a01\u202f234\u00a0jours \n en tout\u00a0", "text")
+    assert said == "environ\u00a01\u202f234\u00a0jours en tout"

@@ -5,6 +5,7 @@ scores every case and words the reasons of those that stand out. Files: anomalie
 first) and scores.parquet (case_id, score of every case).
 """
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,9 +16,10 @@ from lodestream_server.workloads.learning.cases import FEATURES, measured
 from lodestream_server.workloads.learning.completions import Learned
 from lodestream_server.workloads.learning.forest import FEWEST, LEVELS, SAMPLE, Forest, Numbers, grown
 from lodestream_server.workloads.learning.meter import Meter
-from lodestream_server.workloads.learning.reasons import Witness
+from lodestream_server.workloads.learning.reasons import MOST_REASONS, Witness
 from lodestream_server.workloads.learning.usual import Usual
 from lodestream_server.workloads.phase import Json
+from lodestream_server.workloads.reporting.reasons import in_english
 
 #: Cases named in the results; anomalies.csv has all.
 TOP = 20
@@ -92,13 +94,14 @@ def _worded(meter: Meter, unusual: pl.DataFrame, rows: pl.DataFrame, witness: Wi
         duration_seconds=((pl.col("end") - pl.col("start")) / 1e6).round(3),
         events="events",
         variant="variant",
-        **{
-            f"reason_{place + 1}": pl.Series(
-                [row[place] if place < len(row) else "" for row in reasons], dtype=pl.String
-            )
-            for place in range(3)
-        },
+        **{f"reason_{place + 1}": _words(reasons, place) for place in range(MOST_REASONS)},
+        reasons=pl.Series([json.dumps(row) for row in reasons], dtype=pl.String),
     )
+
+
+def _words(reasons: list[list[Json]], place: int) -> pl.Series:
+    """The reason at that place of every case, in English; empty where a case has fewer."""
+    return pl.Series([in_english(**row[place]) if place < len(row) else "" for row in reasons], dtype=pl.String)
 
 
 def _text(column: str) -> pl.Expr:
@@ -107,7 +110,7 @@ def _text(column: str) -> pl.Expr:
 
 def _files(meter: Meter, table: pl.DataFrame) -> None:
     path = meter.phase.out / "anomalies.csv"
-    table.write_csv(path)
+    table.drop("reasons").write_csv(path)
     meter.phase.artifact(
         path,
         name=f"Anomaly Detection Results of {meter.phase.run_name}",
@@ -137,7 +140,8 @@ def _results(learned: Learned, forest: Forest, table: pl.DataFrame) -> Json:
                 "score": row["score"],
                 "durationSeconds": row["duration_seconds"],
                 "events": row["events"],
-                "reasons": [row[f"reason_{place}"] for place in (1, 2, 3) if row[f"reason_{place}"]],
+                "reasons": [in_english(**reason) for reason in json.loads(row["reasons"])],
+                "reasonFigures": json.loads(row["reasons"]),
             }
             for row in top.iter_rows(named=True)
         ],

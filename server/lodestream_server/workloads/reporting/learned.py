@@ -1,7 +1,4 @@
-"""The section about what a mining run learned: unusual cases with their reasons, how well the process can be predicted.
-
-Reasons are the phase's own English sentences; they quote figures that the results do not carry apart.
-"""
+"""The section about what a mining run learned: unusual cases with their reasons, and what predictions are worth."""
 
 from dataclasses import dataclass
 
@@ -9,6 +6,7 @@ from lodestream_server.workloads.mining.report.fit import clean
 from lodestream_server.workloads.mining.spoken import shortened
 from lodestream_server.workloads.phase import Json
 from lodestream_server.workloads.reporting.model import Block, Column, Figure, Figures, Paragraph, Table
+from lodestream_server.workloads.reporting.reasons import reasons_of
 from lodestream_server.workloads.reporting.speech import Speech
 
 #: Cases in the table.
@@ -56,7 +54,7 @@ class Learned:
         rows = self._anomalies.get("top") or []
         if not rows:
             return []
-        say = self.speech.say
+        say, speech = self.speech.say, self.speech
         columns = (
             Column(say("column.case")),
             Column(say("column.severity")),
@@ -70,7 +68,7 @@ class Learned:
                 say(f"severity.{row['severity']}"),
                 row["durationSeconds"],
                 row["events"],
-                "; ".join(shortened(clean(reason), 120) for reason in row["reasons"][:2]),
+                reasons_of(row, speech, 2),
             )
             for row in rows[:CASES]
         )

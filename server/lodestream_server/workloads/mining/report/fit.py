@@ -15,12 +15,15 @@ _LETTER, _CAPITAL, _WIDE = 0.62, 0.7, 1.3
 #: What XML 1.0 does not allow in text, lone surrogates included.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 
+#: White space but for the no-break spaces.
+_SPACES = re.compile("[^\\S\u00a0\u202f]+")
+
 
 def clean(text: str) -> str:
-    """One line that is allowed in XML: other characters become U+FFFD, runs of white space one space; an empty text
-    becomes "(no name)".
+    """One line that is allowed in XML: other characters become U+FFFD, runs of white space one space, but spaces
+    that hold a number together stay; an empty text becomes "(no name)".
     """
-    return " ".join(_FORBIDDEN.sub("\ufffd", text).split()) or "(no name)"
+    return _SPACES.sub(" ", _FORBIDDEN.sub("\ufffd", text)).strip() or "(no name)"
 
 
 def width(text: str, size: float, *, bold: bool = False) -> float:

@@ -93,6 +93,31 @@ async def test_a_send_is_answered_again_though_what_it_referred_to_has_gone(tmp_
             await engine.submit(job("Count"))
 
 
+@pytest.mark.parametrize("keep_original", [True, False])
+async def test_a_retry_that_is_sent_again_gives_the_same_answer_though_its_input_has_gone(tmp_path, keep_original):
+    """The same run with the same that it took over; nothing is validated or linked a second time."""
+    async with engine_at(tmp_path) as engine:
+        async with await engine.datasets.upload(NewDataset(SCOPE, "A log", "log.csv")) as upload:
+            await upload.write(b"case,activity\n1,a\n")
+            dataset_id = (await upload.finish()).dataset_id
+        new = job("Mend", ledger=tmp_path / "ledger", failures=1, datasetId=dataset_id)
+        origin = await engine.ended(SCOPE, (await engine.submit(new)).run.run_id)
+        order = RetryOrder("ann", keep_original=keep_original, request=RequestId("here", "once", b"body"))
+        first = await engine.retrying.retry(SCOPE, origin.run_id, order)
+        assert (first.phases, first.first_phase) == (("First",), "Mend")
+        assert (await engine.ended(SCOPE, first.submission.run.run_id)).state is State.COMPLETED
+        await engine.datasets.delete(SCOPE, dataset_id)
+        await engine.drain(0.0)
+        again = await engine.retrying.retry(SCOPE, origin.run_id, order)
+        assert again.submission.repeated
+        assert again.submission.run.run_id == first.submission.run.run_id
+        shown = [(one.phases, one.records, one.percent, one.first_phase) for one in (first, again)]
+        assert shown[0] == shown[1]
+        other = RetryOrder("ann", request=RequestId("here", "once", b"another"))
+        with pytest.raises(IdempotencyKeyReused):
+            await engine.retrying.retry(SCOPE, origin.run_id, other)
+
+
 async def test_a_batch_beyond_the_quota_says_when_to_come_back(tmp_path):
     """Nothing of it is begun; it is not the fault of one of its operations."""
     async with engine_at(tmp_path, quotas=Quotas(waiting_runs=2)) as engine:

@@ -11,6 +11,7 @@ import pytest
 from lodestream_server.engine.batches import NewBatch, NewStep
 from lodestream_server.engine.datasets import NewDataset
 from lodestream_server.engine.keeping import Keep, Policy
+from lodestream_server.engine.models import CancelOrder, RetryOrder
 from lodestream_server.runs.events import ALONG_THE_WAY
 from lodestream_server.runs.states import RunKind
 from lodestream_server.settings import ServerSettings
@@ -186,6 +187,22 @@ async def test_request_ids_are_forgotten_when_they_are_old_and_their_run_has_end
         await engine.ended(SCOPE, going)
         await engine.ended(SCOPE, batch.runs[0].run_id)
         assert (await engine.retention.sweep()).requests == 2
+
+
+async def test_the_request_id_of_a_retry_is_kept_while_the_new_run_goes_on(tmp_path):
+    """As that of a submission."""
+    clock, gate = ManualClock(), tmp_path / "gate"
+    policy = Policy(requests_days=1, every_s=10_000 * DAY)
+    async with engine_at(tmp_path / "data", clock, retention=policy) as engine:
+        origin = (await engine.submit(job("OnlyWait", gate=gate))).run.run_id
+        await engine.cancel(SCOPE, origin, CancelOrder())
+        order = RetryOrder(request=RequestId("retry", "r1", b"body"))
+        going = (await engine.retrying.retry(SCOPE, origin, order)).submission.run.run_id
+        clock.advance(DAY + 1)
+        assert (await engine.retention.sweep()).requests == 0
+        gate.touch()
+        await engine.ended(SCOPE, going)
+        assert (await engine.retention.sweep()).requests == 1
 
 
 async def test_files_of_old_runs_go_and_their_story_stays(tmp_path):

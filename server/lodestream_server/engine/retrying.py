@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
 
 import orjson
@@ -14,18 +15,27 @@ from lodestream_server.engine.merging import merged
 from lodestream_server.engine.models import NewRun, Retried, RetryOrder, Submission
 from lodestream_server.engine.submitting import Prepared, Submitting, asked
 from lodestream_server.engine.taking_over import Kept
+from lodestream_server.runs.codec import dump, load
 from lodestream_server.runs.state import RunState
 from lodestream_server.runs.states import RunKind, State
 from lodestream_server.store.appending import current
 from lodestream_server.store.doomed import doom
 from lodestream_server.store.reading import Scope
-from lodestream_server.store.requests import remember, remembered
+from lodestream_server.store.requests import RequestId, remember, remembered
 from lodestream_server.store.store import Store
 from lodestream_server.store.writer import Transaction
 from lodestream_server.worker import checkpoint
 from lodestream_server.workloads.catalogue import Catalogue
 
 _RETRYABLE = frozenset({State.FAILED, State.TIMED_OUT, State.CANCELLED})
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What is remembered of a retry: the new run, and what it took over."""
+
+    run_id: str
+    kept: Kept = field(default_factory=Kept)
 
 
 class Retrying:
@@ -54,16 +64,24 @@ class Retrying:
         origin = await self._store.run(run_id)
         if Scope(origin.tenant_id, origin.project_id) != scope or kind not in (None, origin.kind):
             raise RunNotFound
+        if (known := await self._answered(order.request)) is not None:  # what it was made of may have gone since
+            return self._retried(origin, await self._store.run(known.run_id), known.kept, repeated=True)
         if origin.state not in _RETRYABLE:
             raise RunNotRetryable(
                 f"The run is {origin.state}; only one that failed, timed out or was cancelled can be retried."
             )
         prepared = await self._submitting.prepare(_again(origin, order, await self._completed(origin)))
-        run, repeated, kept = await self._begin(origin, prepared, order)
-        first = next((phase.name for phase in prepared.spec.phases if phase.name not in kept.phases), None)
+        return await self._begin(origin, prepared, order)
+
+    async def _answered(self, request: RequestId | None) -> "_Answer | None":
+        known = await self._store.read(lambda db: remembered(db, request)) if request else None
+        return _answer(known) if known is not None else None
+
+    def _retried(self, origin: RunState, run: RunState, kept: Kept, *, repeated: bool) -> Retried:
+        first = next((phase.name for phase in run.phases if phase.name not in kept.phases), None)
         return Retried(self._submission(run, repeated), origin, kept.phases, kept.records, kept.percent, first)
 
-    async def _begin(self, origin: RunState, prepared: Prepared, order: RetryOrder) -> tuple[RunState, bool, Kept]:
+    async def _begin(self, origin: RunState, prepared: Prepared, order: RetryOrder) -> Retried:
         files, phases = self._store.files, prepared.spec.phases
         new_id, kept = self._submitting.new_id(prepared.new), Kept()
         source, folder, parameters = files.run(origin.run_id), files.run(new_id), dict(prepared.new.parameters)
@@ -75,28 +93,31 @@ class Retrying:
                 taking_over.link(source, folder, phases)
                 kept = taking_over.foresee(folder, phases, parameters, from_inputs)
 
-        job = partial(self._write, new_id=new_id, origin=origin, prepared=prepared, order=order)
-        run, repeated = await self._store.keep(take_over, job, partial(files.drop_run, new_id))
-        if repeated:
+        def write(tx: Transaction) -> tuple[RunState, Kept]:
+            return self._write(tx, _Answer(new_id, kept), origin, prepared, order)
+
+        run, kept = await self._store.keep(take_over, write, partial(files.drop_run, new_id))
+        if repeated := run.run_id != new_id:  # the same request was quicker
             await asyncio.to_thread(files.drop_run, new_id)
-        if not order.keep_original:
+        elif not order.keep_original:
             self._leavings.remove(origin.run_id)
-        return run, repeated, kept
+        return self._retried(origin, run, kept, repeated=repeated)
 
     def _write(
-        self, tx: Transaction, new_id: str, origin: RunState, prepared: Prepared, order: RetryOrder
-    ) -> tuple[RunState, bool]:
+        self, tx: Transaction, answer: "_Answer", origin: RunState, prepared: Prepared, order: RetryOrder
+    ) -> tuple[RunState, Kept]:
         request, now = order.request, self._submitting.now()
         if request and (known := remembered(tx.connection, request)) is not None:
-            return current(tx, orjson.loads(known)), True
+            earlier = _answer(known)
+            return current(tx, earlier.run_id), earlier.kept
         query = "SELECT count(*) FROM retries WHERE origin = ?"
         times = tx.connection.execute(query, (origin.run_id,)).fetchone()[0]
-        run = self._submitting.begin(tx, new_id, prepared.numbered(origin.retry_number + times + 1), now)
+        run = self._submitting.begin(tx, answer.run_id, prepared.numbered(origin.retry_number + times + 1), now)
         if request:
-            remember(tx, request, orjson.dumps(new_id), now)
+            remember(tx, request, dump(answer), now)
         if not order.keep_original:
             doom(tx, origin.run_id)
-        return run, False
+        return run, answer.kept
 
     def _origin_of(self, prepared: Prepared, connection: sqlite3.Connection) -> str:
         files = self._store.files
@@ -110,6 +131,11 @@ class Retrying:
     async def _completed(self, run: RunState) -> tuple[str, ...]:
         needs = [await self._store.run(needed) for needed in run.dependencies]
         return tuple(need.run_id for need in needs if need.state is State.COMPLETED)
+
+
+def _answer(known: bytes) -> _Answer:
+    plain = orjson.loads(known)
+    return _Answer(plain) if isinstance(plain, str) else load(_Answer, known)  # the id alone: of an earlier server
 
 
 def _again(origin: RunState, order: RetryOrder, dependencies: tuple[str, ...]) -> NewRun:

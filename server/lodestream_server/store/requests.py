@@ -11,7 +11,7 @@ from lodestream_server.store.times import to_us
 from lodestream_server.store.writer import Transaction
 
 #: The run or batch that an id stands for.
-_ANSWER: Final = "json_extract(CAST(response AS TEXT), '$')"
+_ANSWER: Final = "coalesce(json_extract(CAST(response AS TEXT), '$.run_id'), json_extract(CAST(response AS TEXT), '$'))"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """One zip of all artifacts of an ended run, made when it is first asked for and kept for the askers after it.
 
-The same run always gives the same bytes, so a broken-off download can go on at its offset even after a restart.
+The same run always gives the same bytes, so a broken-off download can go on at its offset even after a restart. It is
+one of the run's files: whoever removes them removes it too.
 """
 
 import asyncio
@@ -34,21 +35,19 @@ class Archive:
 class Archives:
     """Zips under one folder, which is emptied when the server starts."""
 
-    def __init__(self, engine: Engine, folder: Path) -> None:
+    def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._folder = folder
+        self._files = engine.store.files
         self._made: dict[str, asyncio.Task[Archive]] = {}
-        folder.mkdir(exist_ok=True, mode=0o700)
-        for left in folder.iterdir():
-            left.unlink()
+        self._files.drop_archives()
 
     async def of(self, run: RunState, artifacts: Sequence[Artifact]) -> Archive:
-        """The zip of the run's artifacts. Raises DiskFull."""
+        """The zip of the run's artifacts. Raises DiskFull; FileNotFoundError when they are removed meanwhile."""
         task = self._made.get(run.run_id)
         if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
             files = [(_name(artifact), self._engine.artifact_path(artifact)) for artifact in artifacts]
-            target = self._folder / f"{run.run_id}.zip"
-            task = self._made[run.run_id] = asyncio.create_task(asyncio.to_thread(_make, target, files))
+            target, folder = self._files.archive(run.run_id), self._files.run(run.run_id)
+            task = self._made[run.run_id] = asyncio.create_task(asyncio.to_thread(_make, target, files, folder))
             self._forget_oldest()
         return await asyncio.shield(task)
 
@@ -56,7 +55,7 @@ class Archives:
         for run_id in [key for key, task in self._made.items() if task.done()][: max(0, len(self._made) - _KEPT)]:
             del self._made[run_id]
             # Downloads that have it open go on reading.
-            (self._folder / f"{run_id}.zip").unlink(missing_ok=True)
+            self._files.archive(run_id).unlink(missing_ok=True)
 
 
 def _name(artifact: Artifact) -> str:
@@ -64,7 +63,7 @@ def _name(artifact: Artifact) -> str:
     return f"{artifact.phase}/{PurePosixPath(artifact.path).name}" if artifact.phase else artifact.path
 
 
-def _make(target: Path, files: Sequence[tuple[str, Path]]) -> Archive:
+def _make(target: Path, files: Sequence[tuple[str, Path]], folder: Path) -> Archive:
     partial = target.with_suffix(".partial")
     try:
         with no_space(), zipfile.ZipFile(partial, "w") as archive:
@@ -73,6 +72,8 @@ def _make(target: Path, files: Sequence[tuple[str, Path]]) -> Archive:
         with open(partial, "rb") as made:
             digest = hashlib.file_digest(made, "sha256").hexdigest()
         os.replace(partial, target)
+        if not folder.exists():  # gone since: whoever removed the run's files may have looked for the zip before
+            target.unlink(missing_ok=True)
     finally:
         partial.unlink(missing_ok=True)
     return Archive(target, target.stat().st_size, digest)

@@ -52,7 +52,7 @@ def make_services(
         "OperationService": OperationService(engine, watcher, results, delivery.subscriptions.callbacks),
         "JobService": JobService(engine, watcher, results),
         "DatasetService": DatasetService(engine),
-        "ArtifactService": ArtifactService(engine, Archives(engine, data_dir / "archives")),
+        "ArtifactService": ArtifactService(engine, Archives(engine)),
         "TrackingService": TrackingService(
             engine, watcher, streams, pace, TrackedJobs(engine, data_dir), _components(catalogue)
         ),

@@ -1,7 +1,7 @@
 """The folders beside the database: datasets and what runs produce. Content appears under its name whole, or not at all.
 
 datasets/<dataset id>/content    resources/<resource id>    uploads/<dataset id>.partial
-runs/<run id>/phases/NN-name/    logs/
+runs/<run id>/phases/NN-name/    archives/<run id>.zip    logs/
 """
 
 import asyncio
@@ -24,7 +24,7 @@ class Files:
 
     def __init__(self, data_dir: Path) -> None:
         self.data_dir = data_dir
-        for name in ("datasets", "resources", "uploads", "runs", "logs"):
+        for name in ("datasets", "resources", "uploads", "runs", "archives", "logs"):
             (data_dir / name).mkdir(exist_ok=True, mode=0o700)
 
     def dataset(self, dataset_id: str) -> Path:
@@ -58,6 +58,10 @@ class Files:
         """The folder of what the run's finished phases left, each in a folder of its own."""
         return self.run(run_id) / "phases"
 
+    def archive(self, run_id: str) -> Path:
+        """The zip of all files of a run, while somebody has asked for it."""
+        return self.data_dir / "archives" / f"{run_id}.zip"
+
     def inside_run(self, run_id: str, relative: str) -> Path:
         """A file of a run. Raises ValueError when the path leads out of the run's folder."""
         folder = self.run(run_id).resolve()
@@ -89,8 +93,14 @@ class Files:
         shutil.rmtree(self.dataset(dataset_id).parent, ignore_errors=True)
 
     def drop_run(self, run_id: str) -> None:
-        """Removes all files of a run; absent is fine."""
+        """Removes all files of a run, and then the zip of them; absent is fine."""
         shutil.rmtree(self.run(run_id), ignore_errors=True)
+        self.archive(run_id).unlink(missing_ok=True)
+
+    def drop_archives(self) -> None:
+        """Removes the zips of all runs; they are made again when somebody asks."""
+        for left in (self.data_dir / "archives").iterdir():
+            left.unlink()
 
     def run_ids(self) -> list[str]:
         """Runs that have a folder."""

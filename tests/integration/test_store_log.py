@@ -67,6 +67,28 @@ async def test_positions_follow_the_commits_over_all_runs(store):
     assert all(sequences == [1, 2, 3] for sequences in by_run.values())
 
 
+async def test_nobody_reads_an_event_before_its_commit_is_announced(store, monkeypatch):
+    """Who were told of it, and came back at once, would be beyond the log as the store knows it."""
+    await new_run(store, "r1")
+    committed, announce = asyncio.Event(), store._writer._tell
+    loop, held = asyncio.get_running_loop(), []
+
+    def later(*told: Any) -> None:
+        held.append(told)
+        loop.call_soon_threadsafe(committed.set)
+
+    monkeypatch.setattr(store._writer, "_tell", later)
+    appended = asyncio.create_task(store.append("r1", facts(STARTED)))
+    await committed.wait()
+    assert [event.sequence for event in await _log(store, "r1")] == [1, 2, 3]
+    assert (await store.run("r1")).last_sequence == 2
+    assert [event.sequence for event in await store.events("r1")] == [1, 2]
+    announce(*held[0])
+    assert (await appended).last_sequence == 3
+    assert [event.sequence for event in await store.events("r1")] == [1, 2, 3]
+    monkeypatch.undo()
+
+
 async def test_a_lost_race_writes_nothing(store):
     """Two want to start the run; one does, the other learns how it stands now."""
     run = await new_run(store, "r1")

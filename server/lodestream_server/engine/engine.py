@@ -207,7 +207,7 @@ class Engine:
         RunNotFound."""
         await self.get(scope, run_id)
         most = -1 if limit is None else limit
-        return await self._store.read(lambda db: reading.events_of(db, run_id, after, kinds, most))
+        return await self._store.events(run_id, after, kinds, most)
 
     async def newest_events(self, scope: Scope, run_id: str, kinds: Collection[str], limit: int) -> tuple[Event, ...]:
         """The newest events of these kinds, the oldest of them first. Raises RunNotFound."""

@@ -6,7 +6,7 @@ Events and states become visible here after their commit and never before. Only 
 import asyncio
 import sqlite3
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -107,6 +107,12 @@ class Store:
             raise RunNotFound
         return found
 
+    async def events(
+        self, run_id: str, after: int = 0, kinds: Collection[str] | None = None, limit: int = -1
+    ) -> tuple[Event, ...]:
+        """Events of a run above `after`, oldest first; only these kinds, at most so many."""
+        return self._told(await self._readers.do(lambda db: reading.events_of(db, run_id, after, kinds, limit)))
+
     async def batches(
         self, run_id: str, after: int = 0, *, idle_s: float | None = None
     ) -> AsyncIterator[tuple[Event, ...]]:
@@ -123,7 +129,7 @@ class Store:
             while True:
                 batch = recent.after(cursor)
                 if batch is None:
-                    batch = await self._readers.do(partial(_history, run_id=run_id, after=cursor))
+                    batch = await self.events(run_id, cursor, limit=READ_AT_ONCE)
                 elif not batch:
                     if not await recent.more(cursor, idle_s):
                         yield ()
@@ -157,7 +163,7 @@ class Store:
         while True:
             batch = self._all.after(cursor)
             if batch is None:
-                batch = await self._readers.do(partial(_everything, after=cursor))
+                batch = self._told(await self._readers.do(partial(_everything, after=cursor)))
             elif not batch:
                 if not await self._all.more(cursor, idle_s):
                     yield ()
@@ -169,6 +175,13 @@ class Store:
     def position(self) -> int:
         """Of the newest committed event of all runs."""
         return self._all.newest
+
+    def _told(self, events: tuple[Event, ...]) -> tuple[Event, ...]:
+        """Without those whose commit the loop has not heard of yet: `run` does not know of them either, so that who
+        had read them would be beyond the log."""
+        while events and events[-1].position > self._all.newest:
+            events = events[:-1]
+        return events
 
     async def _keep(self, place: Callable[[], object], job: Job[T], undo: Callable[[], object]) -> T:
         try:
@@ -217,10 +230,6 @@ class Store:
 def _take(data_dir: Path) -> DataDirLock:
     data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     return DataDirLock(data_dir)
-
-
-def _history(connection: sqlite3.Connection, run_id: str, after: int) -> tuple[Event, ...]:
-    return reading.events_of(connection, run_id, after, None, READ_AT_ONCE)
 
 
 def _everything(connection: sqlite3.Connection, after: int) -> tuple[Event, ...]:

@@ -64,7 +64,10 @@ async def test_a_snapshot_comes_first_and_then_what_follows_it(tmp_path):
     """Without replay the watcher starts with the state, and misses nothing after it."""
     async with world(tmp_path) as here:
         job = await here.client.submit_job("Slow", type="DataEnrichment", parameters=here.waiting)
-        await here.begun()
+        async with job.watch(replay=True) as told:
+            async for item in told:
+                if isinstance(item, RunEvent) and item.phase_started.phase == "Wait":
+                    break
         async with job.watch() as updates:
             first = await anext(updates)
             assert isinstance(first, GetJobResponse)

@@ -8,7 +8,7 @@ import pytest
 from lodestream_server.engine.engine import Engine
 from lodestream_server.runs.bodies import Logged, Sampled
 from lodestream_server.runs.fold import replay
-from lodestream_server.runs.logs import logs
+from lodestream_server.runs.logs import Line, line
 from lodestream_server.runs.states import PhaseStatus, Priority, RunKind, State
 from lodestream_server.store.paging import PageRequest
 from lodestream_server.store.reading import RunFilter, Scope
@@ -31,6 +31,11 @@ async def engine(tmp_path: Path) -> AsyncIterator[Engine]:
     """An engine of its own for the test."""
     async with engine_at(tmp_path / "data") as opened:
         yield opened
+
+
+async def _errors(engine: Engine, run_id: str) -> list[Line]:
+    lines = [line(event) for event in await engine.events(SCOPE, run_id)]
+    return [here for here in lines if here is not None and here.level == "ERROR"]
 
 
 async def test_a_run_goes_from_submission_to_its_results(engine):
@@ -191,19 +196,19 @@ async def test_a_fault_that_is_not_the_inputs_has_a_line_that_says_what_to_do_ne
 ):
     """One ERROR line with the phase, the kind of fault and the next step; nothing of the machine."""
     run = await engine.ended(SCOPE, (await engine.submit(job(type_))).run.run_id)
-    (line,) = logs(await engine.events(SCOPE, run.run_id), level="ERROR")
-    assert (run.state, run.errors, line.phase, line.details["reason"]) == (State.FAILED, 1, "Only", reason)
-    assert told in line.message
-    assert next_step in line.message
-    assert run.failure.error_id in (None, line.details.get("errorId"))
-    assert "Traceback" not in str(line)
-    assert str(engine.store.files.data_dir) not in str(line)
+    (found,) = await _errors(engine, run.run_id)
+    assert (run.state, run.errors, found.phase, found.details["reason"]) == (State.FAILED, 1, "Only", reason)
+    assert told in found.message
+    assert next_step in found.message
+    assert run.failure.error_id in (None, found.details.get("errorId"))
+    assert "Traceback" not in str(found)
+    assert str(engine.store.files.data_dir) not in str(found)
 
 
 async def test_bad_input_is_told_once(engine):
     """The failure says what is wrong with it and how to mend it; that is no line of its own."""
     run = await engine.ended(SCOPE, (await engine.submit(job("bad_input"))).run.run_id)
-    assert logs(await engine.events(SCOPE, run.run_id), level="ERROR") == ()
+    assert await _errors(engine, run.run_id) == []
 
 
 async def test_more_memory_than_allowed_fails_the_run_and_nobody_else(engine):

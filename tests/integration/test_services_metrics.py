@@ -1,8 +1,9 @@
 """Metrics of a real run: its place among earlier ones of the type in the project."""
 
 import pytest
+from lodestream_server.runs.metrics import KINDS
 
-from lodestream.v1.tracking_pb2 import GetJobMetricsRequest
+from lodestream.v1.tracking_pb2 import GetJobMetricsRequest, WatchJobMetricsRequest
 from lodestream.v1.tracking_pb2_grpc import TrackingServiceStub
 from tests.integration.client_world import world
 from tests.support.server import PROJECT, TENANT
@@ -43,3 +44,31 @@ async def test_other_types_and_failed_runs_are_no_measure(here):
     failed = await here.client.submit_job("Fails", type="Analysis")
     await failed.wait()
     assert not (await _metrics(here, failed.id)).HasField("benchmarks")
+
+
+async def test_a_stream_reads_on_from_where_it_was(here, monkeypatch):
+    """However long the run has been at work, the next picture costs what has happened since the last one."""
+    job = await here.client.submit_job("Long", type="DataEnrichment", parameters=here.waiting)
+    await here.begun()
+    begun: list[int] = []
+    events = here.server.engine.events
+
+    async def noted(scope, run_id, *, after=0, **wanted):
+        if wanted.get("kinds") == KINDS:
+            begun.append(after)
+        return await events(scope, run_id, after=after, **wanted)
+
+    monkeypatch.setattr(here.server.engine, "events", noted)
+    request = WatchJobMetricsRequest(
+        request=GetJobMetricsRequest(tenant_id=TENANT, project_id=PROJECT, job_id=job.id, include_history=True)
+    )
+    shown = []
+    async for frame in here.client.raw(TrackingServiceStub).WatchJobMetrics(request):
+        here.gate.touch()
+        shown += [frame.snapshot] if frame.HasField("snapshot") else []
+    assert begun == sorted(begun)
+    assert begun.count(0) == 1
+    assert len(shown) > 1
+    whole = await here.client.raw(TrackingServiceStub).GetJobMetrics(request.request)
+    assert len(whole.historical_metrics) > 0
+    assert shown[-1].historical_metrics == whole.historical_metrics

@@ -5,9 +5,7 @@ from datetime import timedelta
 import pytest
 from lodestream_server.runs.bodies import (
     Completed,
-    ErrorNoted,
     Failed,
-    Logged,
     Milestone,
     PhaseCompleted,
     PhaseStarted,
@@ -17,10 +15,8 @@ from lodestream_server.runs.bodies import (
     Requeued,
     Sampled,
     Started,
-    Warned,
 )
-from lodestream_server.runs.logs import logs
-from lodestream_server.runs.metrics import metrics, trend
+from lodestream_server.runs.metrics import Meter, metrics, trend
 from lodestream_server.runs.progress import progress
 from lodestream_server.runs.timeline import Moment, timeline, upcoming
 
@@ -77,37 +73,6 @@ def test_what_should_come_is_told_soonest_first():
     ]
 
 
-LINES = story(
-    *BEGUN,
-    Logged("DEBUG", "d"),
-    Logged("INFO", "i"),
-    Warned("w", details={"rows": 3}),
-    Logged("ERROR", "e1"),
-    ErrorNoted("e2"),
-)
-
-
-@pytest.mark.parametrize(
-    ("level", "messages"),
-    [("DEBUG", "d i w e1 e2"), ("INFO", "i w e1 e2"), ("WARN", "w e1 e2"), ("ERROR", "e1 e2")],
-)
-def test_the_level_is_a_threshold(level, messages):
-    """A level shows itself and everything above it."""
-    assert " ".join(line.message for line in logs(LINES, level=level)) == messages
-
-
-def test_a_limit_keeps_the_newest_lines_in_order():
-    """The last two, oldest first."""
-    assert [line.message for line in logs(LINES, limit=2)] == ["e1", "e2"]
-    assert logs(LINES, limit=0) == ()
-
-
-def test_a_limit_from_a_time_keeps_the_first_lines():
-    """Reading on from a time is paging forward. Both times are inclusive."""
-    assert [line.message for line in logs(LINES, from_time=at(5), limit=2)] == ["i", "w"]
-    assert [line.message for line in logs(LINES, from_time=at(5), to_time=at(6))] == ["i", "w"]
-
-
 BUSY = story(
     *BEGUN,
     *(Progressed("Loading", n, 100, float(n)) for n in range(1, 7)),
@@ -161,6 +126,18 @@ def test_metrics_sum_up_per_interval():
     assert (first.begin, first.cpu_percent, first.memory_bytes, first.rate) == (at(60), 50.0, 100, 1.0)
     assert (second.begin, second.cpu_percent, second.rate, second.phase) == (at(120), 100.0, 2.0, "Loading")
     assert (view.peak_rss_bytes, view.mean_cpu_percent) == (300, 75.0)
+
+
+def test_what_comes_in_pieces_is_measured_as_if_it_came_at_once():
+    """A stream adds only what is new; figures that span two pieces count what lies between them."""
+    samples = (Sampled(n, n, elapsed_s=n, io_operations=n * n, phase="Loading") for n in range(1, 13))
+    progress_made = (Progressed("Loading", n, rate=n) for n in range(12))
+    events = story(*BEGUN, *(body for pair in zip(samples, progress_made, strict=True) for body in pair), seconds=20)
+    meter = Meter(timedelta(minutes=1))
+    for event in events:
+        meter.add([event])
+    assert meter.read() == metrics(events, interval=timedelta(minutes=1))
+    assert (meter.last, meter.read().iops, meter.read().trends.cpu) == (events[-1].sequence, 23.0, "Increasing")
 
 
 def test_a_phase_that_begins_again_counts_its_records_again():

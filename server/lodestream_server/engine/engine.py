@@ -209,11 +209,6 @@ class Engine:
         most = -1 if limit is None else limit
         return await self._store.events(run_id, after, kinds, most)
 
-    async def newest_events(self, scope: Scope, run_id: str, kinds: Collection[str], limit: int) -> tuple[Event, ...]:
-        """The newest events of these kinds, the oldest of them first. Raises RunNotFound."""
-        await self.get(scope, run_id)
-        return await self._store.read(lambda db: reading.newest_events(db, run_id, kinds, limit))
-
     async def phase_results(self, scope: Scope, run_id: str) -> Mapping[str, Json]:
         """What finished phases returned, by name, in order. Raises RunNotFound."""
         await self.get(scope, run_id)

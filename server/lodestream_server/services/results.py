@@ -2,18 +2,19 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from lodestream.errors import PhaseNotFound, RunNotFinished
 from lodestream.v1 import common_pb2, job_pb2, operation_pb2
 from lodestream_server.engine.engine import Engine
-from lodestream_server.runs.bodies import ErrorNoted, Resources, Warned
-from lodestream_server.runs.events import Event
+from lodestream_server.runs.bodies import Resources
 from lodestream_server.runs.progress import saved_s
 from lodestream_server.runs.shapes.common import took_s
 from lodestream_server.runs.state import RunState
 from lodestream_server.runs.states import RunKind
 from lodestream_server.services.as_results import Produced, as_job_results, as_operation_results
+from lodestream_server.store.lines import findings_of
 from lodestream_server.store.reading import Scope
 from lodestream_server.store.records import Artifact
 
@@ -54,7 +55,8 @@ class Results:
     async def of_job(self, scope: Scope, request: job_pb2.GetJobResultsRequest) -> job_pb2.GetJobResultsResponse:
         """Raises RunNotFound, RunNotFinished."""
         made = await self._produced(scope, request.job_id, RunKind.JOB, request.format)
-        made = replace(made, findings=await self._findings(scope, request.job_id))
+        findings = partial(findings_of, run_id=request.job_id, limit=_FINDINGS)
+        made = replace(made, findings=await self._engine.store.read(findings))
         artifacts: Sequence[Artifact] = made.artifacts if request.include_artifacts else ()
         if request.output_type:
             wanted = _OUTPUTS.get(request.output_type)
@@ -76,9 +78,6 @@ class Results:
             zip=format_ == common_pb2.RESULT_FORMAT_DOWNLOAD,
             phases=[phase.name for phase in run.phases],
         )
-
-    async def _findings(self, scope: Scope, run_id: str) -> tuple[Event, ...]:
-        return await self._engine.newest_events(scope, run_id, {Warned.KIND, ErrorNoted.KIND}, _FINDINGS)
 
 
 def _only(made: Produced, phase: str) -> Produced:

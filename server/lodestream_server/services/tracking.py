@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final
 
 from lodestream.errors import InvalidField, Violation
@@ -13,6 +14,7 @@ from lodestream_server.runs.benchmarks import Benchmarks, benchmarks
 from lodestream_server.runs.bodies import Level, Progressed
 from lodestream_server.runs.events import Event
 from lodestream_server.runs.logs import Line
+from lodestream_server.runs.metrics import Meter
 from lodestream_server.runs.progress import Progress, progress
 from lodestream_server.runs.shapes import words
 from lodestream_server.runs.shapes.as_metrics import as_metrics
@@ -26,12 +28,13 @@ from lodestream_server.services.tokens import Stream
 from lodestream_server.services.tracked_jobs import TrackedJobs
 from lodestream_server.services.tracking_stories import GRANULARITIES, log_story, progress_story, timeline_story
 from lodestream_server.services.watching import Pace, RunWatcher, Streams
+from lodestream_server.store.lines import Lines, lines_of
 from lodestream_server.store.paging import PageRequest
 from lodestream_server.store.reading import RunFilter
 
 _pb = tracking_pb2
-#: How far `limit` newest lines may lie behind lines that the threshold hides, before everything is read.
-_READ_AHEAD: Final = 4
+#: Measurements read at a stretch: some ten milliseconds, then others have their turn.
+_AT_ONCE: Final = 2000
 #: Newest completed runs of the type that a run is held against.
 _EARLIER: Final = 50
 _INTERVALS: Final = {
@@ -97,12 +100,12 @@ class TrackingService(Dependencies, tracking_pb2_grpc.TrackingServiceServicer):
 
     async def GetJobMetrics(self, request: _pb.GetJobMetricsRequest, context: Any) -> _pb.GetJobMetricsResponse:
         """What a run uses of the machine, and how that compares."""
-        return await self._metrics(await self._run(request.job_id), request)
+        return await self._metrics(await self._run(request.job_id), request, Meter(_INTERVALS[request.interval]))
 
     async def WatchJobMetrics(self, request: _pb.WatchJobMetricsRequest, context: Any) -> AsyncIterator[Any]:
         """Metrics, live."""
         here, wanted = call.current(), request.request
-        run_id = wanted.job_id
+        run_id, meter = wanted.job_id, Meter(_INTERVALS[wanted.interval])
         await self._engine.get(here.scope, run_id)
 
         async def newest() -> int:
@@ -116,7 +119,7 @@ class TrackingService(Dependencies, tracking_pb2_grpc.TrackingServiceServicer):
             return common_pb2.Done(state=words.RUN_STATES[run.state]) if run.has_ended else None
 
         async def show() -> _pb.GetJobMetricsResponse:
-            return await self._metrics(await self._engine.get(here.scope, run_id), wanted)
+            return await self._metrics(await self._engine.get(here.scope, run_id), wanted, meter)
 
         view = View(
             frame=_pb.WatchJobMetricsResponse,
@@ -151,26 +154,16 @@ class TrackingService(Dependencies, tracking_pb2_grpc.TrackingServiceServicer):
         return as_progress(run, progress(run, self._engine.clock.now()), component)
 
     async def _logs(self, run: RunState, request: _pb.GetJobLogsRequest) -> _pb.GetJobLogsResponse:
-        told = await self._lines(run, request)
-        lines = logs.logs(
-            (event for event in told if event.sequence <= run.last_sequence),
+        wanted = Lines(
+            until=run.last_sequence,
             level=_LEVELS[request.level],
             from_time=instant(request.from_time) if request.HasField("from_time") else None,
             to_time=instant(request.to_time) if request.HasField("to_time") else None,
             limit=request.limit,
         )
+        events = await self._engine.store.read(partial(lines_of, run_id=run.run_id, wanted=wanted))
+        lines = [here for event in events if (here := logs.line(event)) is not None]
         return as_logs(run, progress(run, self._engine.clock.now()), lines)
-
-    async def _lines(self, run: RunState, request: _pb.GetJobLogsRequest) -> Sequence[Event]:
-        """Events that hold the lines asked for: the newest ones where that is enough."""
-        scope = call.current().scope
-        if not request.HasField("from_time") and not request.HasField("to_time"):
-            most = request.limit * _READ_AHEAD
-            newest = await self._engine.newest_events(scope, run.run_id, logs.KINDS, most)
-            passing = sum(_passes(here, request) for event in newest if (here := logs.line(event)) is not None)
-            if len(newest) < most or passing >= request.limit:
-                return newest
-        return await self._engine.events(scope, run.run_id, kinds=logs.KINDS)
 
     async def _timeline(self, run: RunState, request: _pb.GetJobTimelineRequest) -> _pb.GetJobTimelineResponse:
         granularity, now = GRANULARITIES[request.granularity], self._engine.clock.now()
@@ -181,15 +174,19 @@ class TrackingService(Dependencies, tracking_pb2_grpc.TrackingServiceServicer):
         upcoming = timeline.upcoming(now, progress(run, now))
         return as_timeline(run, entries, upcoming, request.granularity, now)
 
-    async def _metrics(self, run: RunState, request: _pb.GetJobMetricsRequest) -> _pb.GetJobMetricsResponse:
-        events = await self._engine.events(call.current().scope, run.run_id, kinds=metrics.KINDS)
-        measured = metrics.metrics(events, interval=_INTERVALS[request.interval])
+    async def _metrics(
+        self, run: RunState, request: _pb.GetJobMetricsRequest, meter: Meter
+    ) -> _pb.GetJobMetricsResponse:
+        """The picture now; `meter` knows what it was shown before and reads on from there."""
+        scope, most = call.current().scope, _AT_ONCE
+        while events := await self._engine.events(scope, run.run_id, after=meter.last, kinds=metrics.KINDS, limit=most):
+            meter.add(events)
         now = self._engine.clock.now()
         view = progress(run, now)
         return as_metrics(
             run,
             view,
-            measured,
+            meter.read(),
             now,
             parts=[part for part in request.metrics if part],
             history=request.include_history,

@@ -1,7 +1,7 @@
 """What is read about runs: plain queries for the readers' threads. Newest first in lists, oldest first in logs."""
 
 import sqlite3
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -171,25 +171,21 @@ def events_of(
     if kinds is not None:
         where += f" AND kind IN ({_marks(kinds)})"
         values += sorted(kinds)
-    return _events(connection.execute(_EVENT + where + " ORDER BY sequence LIMIT ?", (*values, limit)))
-
-
-def newest_events(connection: sqlite3.Connection, run_id: str, kinds: Collection[str], limit: int) -> tuple[Event, ...]:
-    """The newest events of these kinds, oldest of them first."""
-    where = f"WHERE run = ? AND kind IN ({_marks(kinds)}) ORDER BY sequence DESC LIMIT ?"
-    return _events(connection.execute(_EVENT + where, (run_id, *sorted(kinds), limit)))[::-1]
+    return events_where(connection, where + " ORDER BY sequence LIMIT ?", (*values, limit))
 
 
 def results_of(connection: sqlite3.Connection, run_id: str) -> tuple[Event, ...]:
     """The PhaseCompleted events of a run, from their own index."""
     where = "WHERE run = ? AND kind = 'phase-completed' ORDER BY sequence"
-    return _events(connection.execute(_EVENT + where, (run_id,)))
+    return events_where(connection, where, (run_id,))
 
 
 def events_from(connection: sqlite3.Connection, after: int, limit: int) -> tuple[Event, ...]:
     """Events of all runs with a position above `after`, in commit order."""
-    return _events(connection.execute(_EVENT + "WHERE position > ? ORDER BY position LIMIT ?", (after, limit)))
+    return events_where(connection, "WHERE position > ? ORDER BY position LIMIT ?", (after, limit))
 
 
-def _events(rows: Iterable[_Row]) -> tuple[Event, ...]:
+def events_where(connection: sqlite3.Connection, where: str, values: Sequence[object]) -> tuple[Event, ...]:
+    """Events by the rest of a query, from its WHERE on; in the query's order."""
+    rows: Iterable[_Row] = connection.execute(_EVENT + where, values)
     return tuple(Event(run, seq, pos, from_us(time), decode(kind, body)) for run, seq, pos, time, kind, body in rows)

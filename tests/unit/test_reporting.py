@@ -9,7 +9,9 @@ import zipfile
 from pathlib import Path
 from xml.etree import ElementTree
 
+import polars as pl
 import pytest
+from lodestream_server.workloads.mining.report.charts import cases_over_time
 from lodestream_server.workloads.mining.report.wording import WORDS
 from lodestream_server.workloads.phase import BadInput, Cancelled, EarlierRun, Finished
 from lodestream_server.workloads.rehearsal import Rehearsal
@@ -19,7 +21,7 @@ from lodestream_server.workloads.reporting.speech import LANGUAGES, speech_of
 from PIL import ImageFont
 from pptx import Presentation
 
-from tests.unit.mining_world import event
+from tests.unit.mining_world import event, events, minute
 from tests.unit.reporting_world import ENDED, Page, files, mined, pdf_objects, pdf_pages, reported
 
 ALL = ["PDF", "PowerPoint", "HTML", "CSV", "JSON", "Excel"]
@@ -345,3 +347,22 @@ def test_numbers_within_sentences_stay_in_one_piece():
     """A space that holds a number together is no place for a line to break."""
     said = speech_of("fr").value("environ\u00a01\u202f234\u00a0jours \n en tout\u00a0", "text")
     assert said == "environ\u00a01\u202f234\u00a0jours en tout"
+
+
+def test_a_few_late_cases_do_not_empty_the_chart(tmp_path):
+    """Over time, the chart shows when things happen, and says what it leaves out; nothing is left out of little."""
+    busy = {f"c{n}": [("Apply", n * 300), ("Check", n * 300 + 60)] for n in range(400)}
+    late = {"late": [("Apply", 0), ("Check", 600 * 24 * 60)]}
+    source = mined(tmp_path / "late", events(busy | late))
+    _, phase = reported(tmp_path, [source], reportType="detailed", exportFormats=["JSON"])
+    blocks = [b for s in json.loads(files(phase)["report.json"])["sections"] for b in s["blocks"]]
+    chart = next(block for block in blocks if block.get("name") == "time-1")
+    assert "starts: 0, ends: 1." in chart["note"]
+    assert len(chart["labels"]) == 12
+    assert [sum(series["values"]) for series in chart["series"]] == [401, 400]
+    few = cases_over_time(
+        pl.DataFrame(
+            {"hour": [minute(0), minute(600 * 24 * 60)], "events": [1, 1], "started": [1, 0], "finished": [0, 1]}
+        )
+    )
+    assert (few.started_outside, few.finished_outside, few.counts.height) == (0, 0, 86)

@@ -235,9 +235,19 @@ class Mined:
             series,
             "count",
             self._drawn("time"),
-            speech.say("chart.time_note"),
+            self._time_note(),
             ("", speech.say("column.cases")),
         )
+
+    def _time_note(self) -> str:
+        """By which days cases are counted, and how many lie outside the time that is shown."""
+        flow, speech = self.source["overTime"], self.speech
+        started, finished = flow.get("startedOutside", 0), flow.get("finishedOutside", 0)
+        note = speech.say("chart.time_note")
+        if not started + finished:
+            return note
+        outside = speech.say("chart.time_outside", started=speech.count(started), finished=speech.count(finished))
+        return f"{note} {outside}"
 
     def _named(self, name: str) -> str:
         return f"{name}-{self.number}"

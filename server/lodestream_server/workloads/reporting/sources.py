@@ -92,13 +92,15 @@ def tables_of(discovery: Finished, performance: Finished) -> dict[str, pl.DataFr
 def _over_time(tables: Mapping[str, pl.DataFrame]) -> Json:
     if "hours" not in tables:
         return {}
-    _, grain, counts = charts.cases_over_time(tables["hours"])
-    days = [f"{day:%Y-%m-%d}" for day in counts["day"]]
+    found = charts.cases_over_time(tables["hours"])
+    days = [f"{day:%Y-%m-%d}" for day in found.counts["day"]]
     return {
-        "grain": grain,
+        "grain": found.grain,
         "days": days,
-        "started": counts["started"].to_list(),
-        "finished": counts["finished"].to_list(),
+        "started": found.counts["started"].to_list(),
+        "finished": found.counts["finished"].to_list(),
+        "startedOutside": found.started_outside,
+        "finishedOutside": found.finished_outside,
     }
 
 

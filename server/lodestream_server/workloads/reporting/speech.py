@@ -146,6 +146,7 @@ class Speech:
             self.manner["decimal"],
             self.manner["thousands"],
             tuple(self.manner["shortMonths"]),
+            str(self.manner["dayMonth"]).format(day="%-d", month="%b") + " %Y",
         )
 
 

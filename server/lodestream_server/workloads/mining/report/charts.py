@@ -4,6 +4,7 @@ Data are rows computed before; the charts load nothing and run nothing when show
 """
 
 import re
+from dataclasses import dataclass
 from datetime import date
 
 import polars as pl
@@ -19,6 +20,15 @@ _BLUE, _SOFT = "#2f6fb0", "#9fc1e3"
 
 #: Days, weeks or months: the finest grain that needs no more than about this many points.
 _POINTS = 190
+
+#: From here on weeks are shown: days would show little but weekends.
+_DAYS = 62
+
+#: So many weeks are labelled by months.
+_WEEKS = 40
+
+#: Share of all starts and ends that may be left out at either end, if what is left is at most this part of the time.
+_NEXT_TO_NOTHING, _BUSY = 0.005, 0.75
 
 #: Seconds per unit of the cycle-time axis, by the length of the axis.
 _UNITS = (
@@ -87,31 +97,62 @@ def axis_unit(seconds: float) -> tuple[int, str]:
     return next(((size, unit) for bound, size, unit in _UNITS if seconds >= bound), (1, "second"))
 
 
-def cases_over_time(hours: pl.DataFrame) -> tuple[str, str, pl.DataFrame]:
-    """The grain as polars names it and as a word (day, week, month, year), and day, started, finished for each."""
+@dataclass(frozen=True, slots=True)
+class OverTime:
+    """Cases by day, week, month or year: `every` is the grain as polars names it, `grain` as a word; `counts` has day,
+    started, finished for each. `started_outside` and `finished_outside` lie before the first or after the last of them.
+    """
+
+    every: str
+    grain: str
+    counts: pl.DataFrame
+    started_outside: int
+    finished_outside: int
+
+
+def cases_over_time(hours: pl.DataFrame) -> OverTime:
+    """Over the time in which things happen: a few cases far off would leave most of the chart empty."""
     days = by_day(hours)
-    first, last = _span(days)
+    shown = _busy(days)
+    first, last = _span(shown)
     every, name = _grain((last - first).days + 1)
     counts = (
-        days.with_columns(pl.col("day").cast(pl.Datetime("us")))
+        shown.with_columns(pl.col("day").cast(pl.Datetime("us")))
         .sort("day")
         .group_by_dynamic("day", every=every)
         .agg(pl.col("started", "finished").sum())
         .upsample("day", every=every)
         .with_columns(pl.col("started", "finished").fill_null(0))
     )
-    return every, name, counts
+    started, finished = (int(days[key].sum() - shown[key].sum()) for key in ("started", "finished"))
+    return OverTime(every, name, counts, started, finished)
+
+
+def _busy(days: pl.DataFrame) -> pl.DataFrame:
+    """Without the days at either end that hold next to nothing, where they take up much of the time."""
+    edges = days.filter(pl.col("started") + pl.col("finished") > 0).sort("day")
+    part = (pl.col("started") + pl.col("finished")) / (pl.col("started") + pl.col("finished")).sum()
+    upto = part.cum_sum()
+    kept = edges.filter((upto > _NEXT_TO_NOTHING) & (upto - part < 1 - _NEXT_TO_NOTHING))
+    if kept.is_empty():
+        return days
+    (first, last), (start, end) = _span(days), _span(kept)
+    if (end - start).days > _BUSY * (last - first).days:
+        return days
+    return days.filter(pl.col("day").is_between(start, end))
 
 
 def over_time(hours: pl.DataFrame, wording: Wording = ENGLISH) -> str:
     """Cases started and finished over time, per day, week or month."""
-    every, name, counts = cases_over_time(hours)
+    found = cases_over_time(hours)
+    every, name, counts = found.every, found.grain, found.counts
     rows = [
         {"day": f"{day:%Y-%m-%d}T00:00:00Z", "cases": n, "kind": kind}
         for day, started, finished in counts.iter_rows()
         for kind, n in ((wording.say("started"), started), (wording.say("finished"), finished))
     ]
-    date_format = "%d %b %Y" if every == "1d" else "%Y" if every == "1y" else "%b %Y"
+    by_days = every == "1d" or (every == "1w" and len(counts) < _WEEKS)
+    date_format = wording.day if by_days else "%Y" if every == "1y" else "%b %Y"
     scale = {"domain": [wording.say("started"), wording.say("finished")], "range": [_BLUE, SLOW]}
     spec = {
         "data": {"values": rows},
@@ -169,7 +210,7 @@ def _span(days: pl.DataFrame) -> tuple[date, date]:
 
 
 def _grain(days: int) -> tuple[str, str]:
-    if days <= _POINTS:
+    if days <= _DAYS:
         return "1d", "day"
     return ("1w", "week") if days <= 7 * _POINTS else ("1mo", "month") if days <= 31 * 2 * _POINTS else ("1y", "year")
 

@@ -100,6 +100,7 @@ def _context(story: Story) -> dict[str, Any]:
         "map": Markup(story.process_map),  # our own drawing, its texts are escaped
         "map_width": _natural_width(story.process_map),
         "charts": drawings,
+        "over_time": charts.cases_over_time(tables["hours"]),
         "period": _period(tables["hours"]),
         "variants": _variants(tables["variants"].head(VARIANTS), tables["activities"]),
         "variants_total": tables["variants"].height,

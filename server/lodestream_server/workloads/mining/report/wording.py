@@ -22,6 +22,8 @@ class Wording:
     decimal: str = "."
     thousands: str = ","
     months: tuple[str, ...] = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+    #: A day on an axis.
+    day: str = "%-d %b %Y"
 
     def say(self, key: str, **values: object) -> str:
         """The text of that key with its values. Raises KeyError for an unknown key."""

@@ -35,3 +35,23 @@ def submitted(**changes: Any) -> Submitted:
 async def new_run(store: Store, run_id: str, at_s: float = 0, **changes: Any) -> RunState:
     """A queued run."""
     return await store.write(lambda tx: begin(tx, run_id, facts(submitted(**changes), Queued(), at_s=at_s)))
+
+
+class Announcements:
+    """What the loop hears of a store's commits: held back, as when the writer's thread is kept from going on."""
+
+    def __init__(self, store: Store) -> None:
+        self._writer: Any = store._writer
+        self._tell = self._writer._tell
+        self._held: list[tuple[Any, ...]] = []
+
+    def hold(self) -> None:
+        """Commits are durable from now on, and nobody hears of them."""
+        self._writer._tell = lambda *told: self._held.append(told)
+
+    def release(self) -> None:
+        """All that was held back, in order. Not while something is being written."""
+        self._writer._tell = self._tell
+        for told in self._held:
+            self._tell(*told)
+        self._held.clear()

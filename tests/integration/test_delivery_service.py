@@ -1,5 +1,6 @@
 """The webhook service over gRPC: documented requests in, documented answers out, nothing secret in any of them."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from lodestream.rich_status import from_call
 from lodestream.v1 import operation_pb2, operation_pb2_grpc, webhook_pb2, webhook_pb2_grpc
 from tests.integration.delivery_world import Receiver, eventually, receiving, settings
 from tests.integration.engine_world import SCOPE, appears, engine_at, job
+from tests.integration.store_world import Announcements
 
 NOBODY = "wh-00000000-0000-7000-8000-000000000000"
 PROJECT = {"tenant_id": SCOPE.tenant_id, "project_id": SCOPE.project_id}
@@ -179,6 +181,35 @@ async def test_the_delivery_log_and_sending_again_over_grpc(tmp_path):
         assert again.HasField("next_attempt_at")
         await receiver.until(lambda r: bool(r.taken))
         assert receiver.taken[0].id == delivery.delivery_id
+
+
+async def test_what_was_given_up_a_moment_ago_is_sent_again(tmp_path):
+    """Also while the courier has not heard yet that its last attempt is written down."""
+    announcements: list[Announcements] = []
+
+    def answer(_: Any) -> int:
+        if announcements:
+            return 200
+        announcements.append(Announcements(served.engine.store))
+        announcements[0].hold()
+        return 503
+
+    async with receiving(answer) as receiver, serving(tmp_path) as served:
+        policy = {"maxRetries": 0, "retryDelay": 0}
+        made = await _registered(served, receiver.url(), filters={}, events=["operation.completed"], retryPolicy=policy)
+        await served.engine.submit(job("Count", kind=RunKind.OPERATION, records=10))
+
+        async def listed(status: Any):
+            found = await served.hook("ListDeliveries", webhook_id=made.webhook_id, status=status)
+            return list(found.deliveries)
+
+        (delivery,) = await eventually(lambda: listed(webhook_pb2.DELIVERY_STATUS_FAILED))
+        which = {"webhook_id": made.webhook_id, "delivery_id": delivery.delivery_id}
+        again = asyncio.create_task(served.hook("RedeliverDelivery", **which))
+        await eventually(lambda: listed(webhook_pb2.DELIVERY_STATUS_PENDING))
+        announcements[0].release()
+        assert (await again).delivery.status == webhook_pb2.DELIVERY_STATUS_PENDING
+        await receiver.until(lambda r: bool(r.taken))
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ from lodestream.errors import (
     StoreTooNew,
     StoreUnavailable,
 )
-from tests.integration.store_world import SCOPE, facts, new_run, submitted
+from tests.integration.store_world import SCOPE, Announcements, facts, new_run, submitted
 
 STARTED = Started(1, "node", 1, "exec")
 
@@ -67,26 +67,39 @@ async def test_positions_follow_the_commits_over_all_runs(store):
     assert all(sequences == [1, 2, 3] for sequences in by_run.values())
 
 
-async def test_nobody_reads_an_event_before_its_commit_is_announced(store, monkeypatch):
+async def test_nobody_reads_an_event_before_its_commit_is_announced(store):
     """Who were told of it, and came back at once, would be beyond the log as the store knows it."""
     await new_run(store, "r1")
-    committed, announce = asyncio.Event(), store._writer._tell
-    loop, held = asyncio.get_running_loop(), []
-
-    def later(*told: Any) -> None:
-        held.append(told)
-        loop.call_soon_threadsafe(committed.set)
-
-    monkeypatch.setattr(store._writer, "_tell", later)
+    announcements = Announcements(store)
+    announcements.hold()
     appended = asyncio.create_task(store.append("r1", facts(STARTED)))
-    await committed.wait()
-    assert [event.sequence for event in await _log(store, "r1")] == [1, 2, 3]
+    while len(await _log(store, "r1")) < 3:  # noqa: ASYNC110  # nobody is told: that is the point
+        await asyncio.sleep(0)
     assert (await store.run("r1")).last_sequence == 2
     assert [event.sequence for event in await store.events("r1")] == [1, 2]
-    announce(*held[0])
+    announcements.release()
     assert (await appended).last_sequence == 3
     assert [event.sequence for event in await store.events("r1")] == [1, 2, 3]
-    monkeypatch.undo()
+
+
+async def test_a_watcher_that_breaks_off_keeps_nobody_waiting(store, caplog):
+    """Who wrote is answered, other watchers and tails hear of it."""
+
+    def broken(_events: Any, _changed: Any) -> None:
+        raise KeyError("nothing")
+
+    heard: list[str] = []
+    store.listen(broken)
+    store.listen(lambda events, _changed: heard.extend(event.kind for event in events))
+    async with asyncio.timeout(10):
+        await new_run(store, "r1")
+        tail = store.tail("r1", 2)
+        told = asyncio.ensure_future(anext(tail))
+        await store.append("r1", facts(STARTED))
+        assert (await told).body == STARTED
+        await tail.aclose()
+    assert heard == ["submitted", "queued", "started"]
+    assert "a watcher of the store broke off" in caplog.text
 
 
 async def test_a_lost_race_writes_nothing(store):

@@ -142,14 +142,15 @@ class Webhooks:
         delivery = await self._store.read(lambda db: attempt_log.find(db, webhook.number, delivery_id))
         if delivery is None:
             raise DeliveryNotFound
-        if (parcel := self._courier.under_way.get(delivery_id)) is not None:
+        waits = delivery.standing == "PENDING"
+        if waits and (parcel := self._courier.under_way.get(delivery_id)) is not None:
             parcel.hurry.set()
             now = self._clock.now()
             return Delivery((*delivery.attempts[:-1], replace(delivery.newest, next=now)))
         parcel = await self._again(webhook, delivery.newest)
         if parcel is None:
             raise DeliveryNotFound("The event of this delivery is no longer kept.")
-        if delivery.standing != "PENDING":
+        if not waits:
             newest, now = delivery.newest, self._clock.now()
             asked = await self._store.write(lambda tx: attempts.ask_again(tx, webhook.number, newest, now))
             delivery = Delivery((*delivery.attempts, asked))

@@ -8,11 +8,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from lodestream.errors import LodestreamError
 from lodestream_server.engine import estimates
 from lodestream_server.engine.aftermath import Aftermath
 from lodestream_server.engine.allocation import MachineSize
-from lodestream_server.engine.assignments import Assignments, Unassignable
+from lodestream_server.engine.assignments import Assignments
 from lodestream_server.engine.attempt import Attempt
+from lodestream_server.engine.attempts import Attempts
+from lodestream_server.engine.breaking_off import BreakingOff
 from lodestream_server.engine.clock import Clock
 from lodestream_server.engine.fairness import Shares
 from lodestream_server.engine.ids import Ids
@@ -20,10 +23,8 @@ from lodestream_server.engine.line import Line
 from lodestream_server.engine.models import EngineSettings
 from lodestream_server.engine.queue import Capacity, Waiting, choose
 from lodestream_server.executors.port import Executor, Seat
-from lodestream_server.runs.bodies import Failed, Started
 from lodestream_server.runs.state import RunState
 from lodestream_server.runs.states import State
-from lodestream_server.store.appending import Fact, Guard, RaceLost
 from lodestream_server.store.reading import Scope
 from lodestream_server.store.store import Store
 
@@ -56,15 +57,12 @@ class Dispatcher:
         aftermath: Aftermath,
     ) -> None:
         self._store = store
-        self._aftermath = aftermath
         self._executor = executor
-        self._assignments = assignments
         self._clock = clock
-        self._ids = ids
-        self._settings = settings
         self._machine = machine
+        self._breaking_off = BreakingOff(store, clock, ids, aftermath, settings.node)
         self._held: dict[Seat, _Held] = {}
-        self._attempts: dict[str, Attempt] = {}
+        self._attempts = Attempts(store, assignments, clock, ids, settings, aftermath)
         self._tasks: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
@@ -78,7 +76,10 @@ class Dispatcher:
         if run.state is not State.QUEUED:
             self._line.drop(run.run_id)
         elif not any(held.waiting.run_id == run.run_id and held.waiting.epoch == run.epoch for held in self._holding):
-            self._line.put(as_waiting(run))
+            try:
+                self._line.put(as_waiting(run))
+            except Exception as fault:
+                self._break_off(run.run_id, run.epoch, fault)
             self._wake.set()
 
     def wake(self) -> None:
@@ -99,18 +100,17 @@ class Dispatcher:
             self._loop = None
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=grace_s)
-        for attempt in [*self._attempts.values()]:
-            attempt.stop("drain")
+        self._attempts.stop_all("drain")
         if self._tasks:
             await asyncio.wait(self._tasks)
 
     def attempt(self, run_id: str) -> Attempt | None:
         """The run's attempt, while it is in a seat."""
-        return self._attempts.get(run_id)
+        return self._attempts.of(run_id)
 
     def at_work(self) -> list[RunState]:
         """Runs in seats."""
-        return [attempt.run for attempt in self._attempts.values()]
+        return self._attempts.runs()
 
     def in_order(self) -> list[Waiting]:
         """The queue in the order of its turns, paused ones where they would be."""
@@ -175,61 +175,66 @@ class Dispatcher:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            while self._line and self._executor.free > 0 and self._next() is not None:
-                await self._fill(await self._executor.take())
+            try:
+                while self._line and self._executor.free > 0 and self._next() is not None:
+                    seat = await self._executor.take()
+                    if not self._fill(seat):
+                        await seat.release()
+            except Exception:
+                log.exception("a free seat could not be given to anybody; looking again")
+                self._set_aside()
+                await asyncio.sleep(_AGAIN_S)
+                self._wake.set()
 
-    async def _fill(self, seat: Seat) -> None:
-        # Chosen again: while the seat's worker was getting ready, something more urgent may have come.
-        chosen = self._next()
+    def _set_aside(self) -> None:
+        """Takes out of the queue what cannot even be compared with others."""
+        for waiting in [*self._line.everybody().values()]:
+            try:
+                choose([waiting], Capacity(1), self._clock.now(), self.used_s)
+            except Exception as fault:
+                self._line.drop(waiting.run_id)
+                self._break_off(waiting.run_id, waiting.epoch, fault)
+
+    def _break_off(self, run_id: str, epoch: int, fault: Exception) -> None:
+        self._keep(asyncio.create_task(self._breaking_off.end(run_id, epoch, fault), name=f"breaking off {run_id}"))
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _fill(self, seat: Seat) -> bool:
+        """Whether there is a run for the seat. Chosen again: while its worker was getting ready, something more urgent
+        may have come."""
+        try:
+            chosen = self._next()
+        except Exception:  # the seat goes back, and the next look finds out which run it is
+            log.exception("no run could be chosen")
+            chosen = None
         if chosen is None:
-            await seat.release()
-            return
+            return False
         self._line.drop(chosen.run_id)
         now = self._clock.now()
         self._held[seat] = _Held(chosen, now)
         self._shares.charge(chosen.tenant_id, chosen.cost_s, now)
-        task = asyncio.create_task(self._attend(chosen.run_id, seat), name=f"attempt {chosen.run_id}")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._keep(asyncio.create_task(self._attend(chosen, seat), name=f"attempt {chosen.run_id}"))
+        return True
 
-    async def _attend(self, run_id: str, seat: Seat) -> None:
-        again = False
+    async def _attend(self, chosen: Waiting, seat: Seat) -> None:
+        run_id, broke = chosen.run_id, None
         try:
-            await self._try(run_id, seat)
-        except Exception:
+            await self._attempts.make(run_id, seat)
+        except Exception as fault:
             log.exception("the attempt at %s broke off", run_id)
-            again = True
+            broke = fault
         finally:
             held, now = self._held.pop(seat), self._clock.now()
             took_s = (now - held.since) / timedelta(seconds=1)
-            self._shares.charge(held.waiting.tenant_id, took_s - held.waiting.cost_s, now)
+            self._shares.charge(chosen.tenant_id, took_s - chosen.cost_s, now)
             await seat.release()
-        if again:
+        if isinstance(broke, LodestreamError):  # of the store: nothing is known against the run
             await self._look_again(run_id)
-
-    async def _try(self, run_id: str, seat: Seat) -> None:
-        run = await self._store.run(run_id)
-        try:
-            assignment = await self._assignments.of(run)
-        except Unassignable as fault:
-            await self._refuse(run_id, seat, fault)
-            return
-        execution_id = self._ids.new(self._clock.now(), "exec-")
-        attempt = Attempt(run, seat, self._store, self._clock, self._settings, execution_id, self._aftermath)
-        self._attempts[run_id] = attempt
-        try:
-            await attempt.supervise(assignment)
-        finally:
-            if self._attempts.get(run_id) is attempt:
-                del self._attempts[run_id]
-
-    async def _refuse(self, run_id: str, seat: Seat, fault: Unassignable) -> None:
-        # The run was fine when it was submitted: its type or its dataset has gone since.
-        now = self._clock.now()
-        started = Started(1, seat.node, seat.pid, self._ids.new(now, "exec-"))
-        with contextlib.suppress(RaceLost):
-            facts = [Fact(started, now), Fact(Failed(fault.reason, str(fault)), now)]
-            await self._store.append(run_id, facts, Guard(frozenset({State.QUEUED})))
+        elif broke is not None:
+            await self._breaking_off.end(run_id, chosen.epoch, broke)
 
     async def _look_again(self, run_id: str) -> None:
         # A fault of the store must not lose a run that still waits.

@@ -4,6 +4,7 @@ What is acknowledged is committed. Ids of other projects and ids that never were
 `lodestream.errors`.
 """
 
+import logging
 import random
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from pathlib import Path
@@ -45,6 +46,8 @@ from lodestream_server.store.reading import RunFilter, Scope
 from lodestream_server.store.records import Artifact, artifacts_of, find_artifact
 from lodestream_server.store.store import Store
 from lodestream_server.workloads.catalogue import Catalogue
+
+log = logging.getLogger(__name__)
 
 
 class Engine:
@@ -287,7 +290,10 @@ class Engine:
     def _committed(self, events: Sequence[Event], changed: Sequence[RunState]) -> None:
         self._prerequisites.told(events)
         for run in changed:
-            self._seen(run)
+            try:
+                self._seen(run)
+            except Exception:  # one run that cannot be looked at must not keep the others of the commit from it
+                log.exception("%s could not be looked at after its commit", run.run_id)
 
     def _seen(self, run: RunState) -> None:
         self._dispatcher.seen(run)

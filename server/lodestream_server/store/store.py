@@ -4,6 +4,7 @@ Events and states become visible here after their commit and never before. Only 
 """
 
 import asyncio
+import logging
 import sqlite3
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
@@ -26,6 +27,7 @@ from lodestream_server.store.records import add_artifact
 from lodestream_server.store.reserve import Reserve
 from lodestream_server.store.writer import Job, Transaction, Writer
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 #: The file in the data directory that holds everything but the files.
 DATABASE = "lodestream.sqlite"
@@ -73,7 +75,8 @@ class Store:
         self._lock.release()
 
     def listen(self, watcher: Watcher) -> None:
-        """Calls the watcher on the loop after each commit, before any tail is woken. It must not block or raise."""
+        """Calls the watcher on the loop after each commit, before any tail is woken. It must not block, and should not
+        raise: what it makes of that commit is then its loss."""
         self._watchers.append(watcher)
 
     async def write(self, job: Job[T]) -> T:
@@ -203,7 +206,10 @@ class Store:
         while len(self._states) > RUNS_IN_MEMORY:
             self._states.popitem(last=False)
         for watcher in self._watchers:
-            watcher(events, changed)
+            try:
+                watcher(events, changed)
+            except Exception:  # what is committed is announced all the same: its writers and its readers wait for it
+                log.exception("a watcher of the store broke off")
         by_run: dict[str, list[Event]] = {}
         for event in events:
             by_run.setdefault(event.run_id, []).append(event)

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lodestream_server.runs import timeline
 from lodestream_server.runs.bodies import (
     Cancelled,
     CancelRequested,
@@ -23,6 +22,7 @@ from lodestream_server.runs.bodies import (
     Started,
     TimedOut,
 )
+from lodestream_server.runs.entries import Moment
 from lodestream_server.runs.events import Event
 from lodestream_server.runs.progress import progress
 from lodestream_server.runs.shapes import values, words
@@ -149,7 +149,7 @@ def test_every_moment_of_the_timeline_has_a_number():
     """By its name."""
     from lodestream.v1 import tracking_pb2
 
-    for moment in timeline.Moment:
+    for moment in Moment:
         assert tracking_pb2.TimelineEventType.Value(f"TIMELINE_EVENT_TYPE_{moment}")
 
 

@@ -15,10 +15,12 @@ from lodestream_server.runs.bodies import (
     Requeued,
     Sampled,
     Started,
+    TimedOut,
 )
+from lodestream_server.runs.entries import Moment, entry
 from lodestream_server.runs.metrics import Meter, metrics, trend
 from lodestream_server.runs.progress import progress
-from lodestream_server.runs.timeline import Moment, timeline, upcoming
+from lodestream_server.runs.timeline import timeline, upcoming
 
 from tests.unit.runs_world import after, at, story, submitted
 
@@ -96,6 +98,21 @@ def test_sub_events_are_told_on_request():
 def test_minutes_tell_one_progress_a_stage_and_minute():
     """Six reports twenty seconds apart lie in three minutes: 1:20–1:40, 2:00–2:40, 3:00."""
     assert _moments(granularity="minutes", sub_events=True).count("PROGRESS") == 3
+
+
+@pytest.mark.parametrize(
+    ("end", "told"),
+    [
+        (TimedOut(60.0, "Loading"), "Job reached its time limit"),
+        (TimedOut(60.0, reason="QUEUE_LIMIT"), "Job waited in the queue for too long"),
+    ],
+)
+def test_running_too_long_is_not_waiting_too_long(end, told):
+    """The limit in the queue is the server's, the other one the run's own."""
+    (event,) = story(end)
+    shown = entry(event)
+    assert shown is not None
+    assert shown.description == told
 
 
 def test_major_events_are_edges_and_findings():

@@ -9,7 +9,7 @@ from lodestream.errors import InvalidField, Violation
 from lodestream.v1 import common_pb2, tracking_pb2, tracking_pb2_grpc
 from lodestream_server.engine.engine import Engine
 from lodestream_server.grpc_door import call
-from lodestream_server.runs import logs, metrics, timeline
+from lodestream_server.runs import entries, logs, metrics, timeline
 from lodestream_server.runs.benchmarks import Benchmarks, benchmarks
 from lodestream_server.runs.bodies import Level, Progressed
 from lodestream_server.runs.events import Event
@@ -167,12 +167,12 @@ class TrackingService(Dependencies, tracking_pb2_grpc.TrackingServiceServicer):
 
     async def _timeline(self, run: RunState, request: _pb.GetJobTimelineRequest) -> _pb.GetJobTimelineResponse:
         granularity, now = GRANULARITIES[request.granularity], self._engine.clock.now()
-        kinds = timeline.KINDS if request.include_sub_events else timeline.KINDS - {Progressed.KIND}
+        kinds = entries.KINDS if request.include_sub_events else entries.KINDS - {Progressed.KIND}
         events = await self._engine.events(call.current().scope, run.run_id, kinds=kinds)
         told = (event for event in events if event.sequence <= run.last_sequence)
-        entries = timeline.timeline(told, granularity=granularity, sub_events=request.include_sub_events)
+        shown = timeline.timeline(told, granularity=granularity, sub_events=request.include_sub_events)
         upcoming = timeline.upcoming(now, progress(run, now))
-        return as_timeline(run, entries, upcoming, request.granularity, now)
+        return as_timeline(run, shown, upcoming, request.granularity, now)
 
     async def _metrics(
         self, run: RunState, request: _pb.GetJobMetricsRequest, meter: Meter

@@ -7,6 +7,7 @@ from typing import Final
 from google.protobuf.message import Message
 
 from lodestream.v1 import tracking_pb2
+from lodestream_server.runs.entries import entry
 from lodestream_server.runs.events import Event
 from lodestream_server.runs.fold import apply, replay
 from lodestream_server.runs.logs import Line, line
@@ -17,7 +18,7 @@ from lodestream_server.runs.shapes.as_tracking import (
     as_timeline_entry,
 )
 from lodestream_server.runs.state import RunState
-from lodestream_server.runs.timeline import Granularity, Thinner, entry
+from lodestream_server.runs.timeline import Granularity, Thinner
 from lodestream_server.services.stories import Item, Story
 
 _pb = tracking_pb2

@@ -4,12 +4,12 @@ from typing import Any, assert_never
 
 from lodestream.v1 import common_pb2, event_pb2
 from lodestream_server.runs import bodies
+from lodestream_server.runs.entries import entry
 from lodestream_server.runs.events import Event
 from lodestream_server.runs.shapes import words
 from lodestream_server.runs.shapes.common import failed, stopped_by, took_s
 from lodestream_server.runs.shapes.values import duration, percent, struct_or_none, timestamp
 from lodestream_server.runs.state import RunState
-from lodestream_server.runs.timeline import entry
 
 _pb = event_pb2.RunEvent
 

@@ -6,6 +6,7 @@ from typing import Final
 
 from lodestream.v1 import common_pb2, tracking_pb2
 from lodestream_server.runs import bodies
+from lodestream_server.runs.entries import Entry
 from lodestream_server.runs.events import Event
 from lodestream_server.runs.logs import Line
 from lodestream_server.runs.progress import Progress, StageProgress, remaining_s
@@ -13,7 +14,7 @@ from lodestream_server.runs.shapes import words
 from lodestream_server.runs.shapes.common import name_of, phase_shown
 from lodestream_server.runs.shapes.values import duration, percent, struct_or_none, timestamp
 from lodestream_server.runs.state import PhaseState, RunState
-from lodestream_server.runs.timeline import Entry, Upcoming
+from lodestream_server.runs.timeline import Upcoming
 
 _pb = tracking_pb2
 

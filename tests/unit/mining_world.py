@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 from lodestream_server.workloads.mining.discovery import discover
+from lodestream_server.workloads.mining.modelling import discover_process
 from lodestream_server.workloads.mining.performance import analyse
 from lodestream_server.workloads.mining.report import report
 from lodestream_server.workloads.mining.summary import Counts, LogSummary
@@ -93,8 +94,14 @@ class World:
         return Rehearsal(folder, name=name, earlier=self.earlier, **options)
 
     def discover(self) -> Finished:
-        """Runs discovery and keeps what it left."""
+        """Runs discovery, without a model, and keeps what it left."""
         self.earlier["Process Discovery"] = self.phase("Process Discovery").run(discover)
+        return self.earlier["Process Discovery"]
+
+    def model(self, **parameters: Any) -> Finished:
+        """Runs discovery as runs do, with a model, and keeps what it left."""
+        phase = self.phase("Process Discovery", parameters=parameters)
+        self.earlier["Process Discovery"] = phase.run(discover_process)
         return self.earlier["Process Discovery"]
 
     def analyse(self) -> Finished:

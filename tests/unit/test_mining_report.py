@@ -1,5 +1,6 @@
 """The report's files: true to the figures, safe with any text, readable at any size, only those that were asked for."""
 
+import base64
 import csv
 import json
 import re
@@ -15,6 +16,8 @@ from lodestream_server.workloads.mining.report.layout import Box, Link, layout
 from lodestream_server.workloads.mining.report.options import wanted
 from lodestream_server.workloads.mining.report.selection import MOST_ACTIVITIES
 from lodestream_server.workloads.phase import Cancelled
+from lodestream_server.workloads.process_models import discovery
+from lodestream_server.workloads.process_models.alpha import NoModel
 
 from tests.unit.mining_world import event, events, world
 
@@ -95,6 +98,60 @@ def test_the_enriched_log_knows_each_event_of_its_case(tmp_path):
     assert [row["seconds_since_previous_event"] for row in rows] == [None, 600.0, 60.0, 120.0]
     assert [row["seconds_since_case_start"] for row in rows] == [0.0, 600.0, 660.0, 780.0]
     assert {(row["case_duration_seconds"], row["variant"], row["weekday"]) for row in rows} == {(780.0, 2, "Monday")}
+
+
+def test_the_page_shows_the_discovered_model_and_carries_its_files(tmp_path):
+    """Its picture, who found it, what it replays; links that hold the very files, so that they work anywhere."""
+    here = world(tmp_path, events(LOANS))
+    left = here.model().folder
+    page = Page(files(here.report()[1])["report.html"].path.read_text("utf-8"))
+
+    assert "discovered with the heuristics miner" in page.text
+    assert "the ways that 100.0 % of the cases take" in " ".join(page.text.split())
+    assert (left / "process-model.svg").read_text("utf-8") in files(here.report()[1])["report.html"].path.read_text()
+    links = {tag["download"]: tag["href"] for name, tag in page.tags if name == "a" and "download" in tag}
+    assert links.keys() == {"process-model.pnml", "process-model.bpmn"}
+    for name, address in links.items():
+        assert (
+            base64.b64decode(address.removeprefix("data:application/octet-stream;base64,"))
+            == (left / name).read_bytes()
+        )
+
+
+def test_a_model_too_large_to_be_read_is_named_and_left_out(tmp_path):
+    """With the file to open instead."""
+    pairs = [(a, b) for a in range(15) for b in range(15)]
+    here = world(tmp_path, events({f"c{a}-{b}": [(f"A{a}", 0), (f"A{b}", 1)] for a, b in pairs}))
+    here.model(algorithm="dfg")
+    page = Page(files(here.report()[1])["report.html"].path.read_text("utf-8"))
+
+    said = " ".join(page.text.split())
+    assert "too large for a picture that can be read" in said
+    assert "Open process-model.pnml" in said
+    assert sum(name == "svg" for name, _ in page.tags) == 4  # the map and three charts
+
+
+def test_the_page_says_why_another_algorithm_answered(tmp_path, monkeypatch):
+    """With what was asked for; the names that the net and the sentence carry do no harm."""
+
+    def none(*_):
+        raise NoModel("Alpha+++ <script>found</script> nothing")
+
+    monkeypatch.setattr(discovery, "alpha_net", none)
+    here = odd_world(tmp_path)
+    here.model(algorithm="alpha_miner_enhanced")
+    page = Page(files(here.report()[1])["report.html"].path.read_text("utf-8"))
+
+    said = "Asked for was Alpha+++, but: Alpha+++ <script>found</script> nothing; a heuristics net answers instead."
+    assert said in " ".join(page.text.split())
+    assert not [name for name, _ in page.tags if name in {"script", "iframe", "object", "img"}]
+
+
+def test_a_page_without_a_model_has_no_section_of_it(tmp_path):
+    """As when a retry takes over a discovery that was made before models were."""
+    _, phase = world(tmp_path, events(LOANS)).report()
+    page = Page(files(phase)["report.html"].path.read_text("utf-8"))
+    assert "model" not in [tag.get("id") for _, tag in page.tags]
 
 
 def test_csv_and_parquet_hold_the_same_log(tmp_path):

@@ -6,6 +6,7 @@ from lodestream_server.workloads.mining.report.frame import Caption
 from lodestream_server.workloads.phase import Json, Phase
 from lodestream_server.workloads.process_models.bpmn import NotExpressible, write_bpmn
 from lodestream_server.workloads.process_models.discovery import SPOKEN, Discovered
+from lodestream_server.workloads.process_models.model_files import BPMN_FILE, PICTURE_FILE, PNML_FILE
 from lodestream_server.workloads.process_models.picture import picture
 from lodestream_server.workloads.process_models.pnml import write_pnml
 from lodestream_server.workloads.process_models.wished import wished_model
@@ -27,7 +28,7 @@ def discover_process(phase: Phase) -> Json:
 def _files(phase: Phase, found: Discovered) -> list[str]:
     """Publishes the net in each form that can hold it; the names of the files."""
     net, said = found.net, f"discovered with {SPOKEN[found.algorithm]}"
-    pnml, bpmn, svg = (phase.out / f"process-model.{form}" for form in ("pnml", "bpmn", "svg"))
+    pnml, bpmn, svg = (phase.out / name for name in (PNML_FILE, BPMN_FILE, PICTURE_FILE))
     write_pnml(net, pnml)
     phase.artifact(
         pnml,

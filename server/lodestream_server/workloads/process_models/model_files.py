@@ -1,4 +1,4 @@
-"""A registered model file, whichever of the two it is: PNML or BPMN, told by its root."""
+"""Files of a model: what discovery calls them, and a registered one, whichever of the two it is, told by its root."""
 
 from pathlib import Path
 
@@ -6,6 +6,9 @@ from lodestream_server.workloads.process_models.bpmn_reading import bpmn_net
 from lodestream_server.workloads.process_models.net import PetriNet
 from lodestream_server.workloads.process_models.pnml import pnml_net
 from lodestream_server.workloads.process_models.xml_tree import read_tree, refused
+
+#: As mining publishes the model it discovered.
+PNML_FILE, BPMN_FILE, PICTURE_FILE = "process-model.pnml", "process-model.bpmn", "process-model.svg"
 
 
 def read_model(path: Path) -> PetriNet:

@@ -14,6 +14,7 @@ from lodestream_server.workloads.mining import spoken
 from lodestream_server.workloads.mining.recommendations import Recommendation, recommend
 from lodestream_server.workloads.mining.report import charts, enriched, page, selection, vega
 from lodestream_server.workloads.mining.report.frame import Caption
+from lodestream_server.workloads.mining.report.model_section import ModelSection, model_section
 from lodestream_server.workloads.mining.report.options import KNOWN, Wanted, wanted
 from lodestream_server.workloads.mining.report.process_map import draw
 from lodestream_server.workloads.mining.validated import ValidatedLog, open_log
@@ -37,6 +38,7 @@ class _Sources:
     dataset: str
     asked: Looks
     learned: Json
+    model: ModelSection | None
 
 
 def report(phase: Phase) -> Json:
@@ -111,6 +113,7 @@ def _sources(phase: Phase) -> _Sources:
         dataset,
         asked,
         learned_results(phase),
+        model_section(discovery),
     )
 
 
@@ -179,6 +182,7 @@ def _html(phase: Phase, sources: _Sources, svg: str) -> Json:
                 charts=drawings,
                 asked=sources.asked,
                 learned=sources.learned,
+                model=sources.model,
             )
         ),
         "utf-8",
@@ -188,7 +192,7 @@ def _html(phase: Phase, sources: _Sources, svg: str) -> Json:
         name=f"{phase.run_name} Report",
         type="Report",
         kind="ProcessMiningReport",
-        description="Key figures, process map, variants, bottlenecks, resources, rework, data quality, recommendations",
+        description="Key figures, map, model, variants, bottlenecks, resources, rework, data quality, recommendations",
     )
     return {"kind": "ProcessMiningReport", "file": path.name, "format": "HTML"}
 

@@ -17,6 +17,7 @@ from markupsafe import Markup
 from lodestream_server.workloads.mining import spoken
 from lodestream_server.workloads.mining.report import charts
 from lodestream_server.workloads.mining.report.fit import clean
+from lodestream_server.workloads.mining.report.model_section import ModelSection
 from lodestream_server.workloads.mining.wishes import Looks
 from lodestream_server.workloads.phase import Json
 
@@ -47,7 +48,7 @@ class Story:
     """What the page tells: results of the phases, their full tables, and the drawings as SVG.
 
     `loading` is log.json, `faults` are the validation errors that loading found: type, count, resolved; `learned`
-    is what learning found, empty without it.
+    is what learning found, empty without it, `model` what is told of the discovered model, None without one.
     """
 
     title: str
@@ -62,6 +63,7 @@ class Story:
     charts: Mapping[str, str | None]
     asked: Looks
     learned: Json
+    model: ModelSection | None
 
 
 def render(story: Story) -> str:
@@ -76,6 +78,7 @@ def render(story: Story) -> str:
     environment.filters.update(
         duration=spoken.duration,
         count=spoken.count,
+        natural_width=_natural_width,
         percent=spoken.percent,
         clean=clean,
         brief=lambda text, most=90: spoken.shortened(clean(text), most),
@@ -98,7 +101,6 @@ def _context(story: Story) -> dict[str, Any]:
         "faults": story.faults,
         "advice": story.advice,
         "map": Markup(story.process_map),  # our own drawing, its texts are escaped
-        "map_width": _natural_width(story.process_map),
         "charts": drawings,
         "over_time": charts.cases_over_time(tables["hours"]),
         "period": _period(tables["hours"]),
@@ -113,6 +115,7 @@ def _context(story: Story) -> dict[str, Any]:
         "bar": _bar,
         "asked": story.asked,
         "learned": story.learned,
+        "discovered": story.model,
     }
 
 

@@ -6,6 +6,7 @@ import io
 import json
 import string
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -102,7 +103,9 @@ def test_every_format_tells_the_figures_of_the_source(run, tmp_path, language):
     assert rows[1][:3] == ["Approve", str(worst["share"]), str(worst["occurrences"])]
     book = sheets(made["report.xlsx"])
     assert worst["share"] in book[speech.say("table.bottlenecks")]
-    assert pytest.approx(median / 86_400) in book[speech.say("table.comparison")]
+    figures = book[speech.say("table.comparison")]
+    label = f"{speech.say('figure.median_cycle')} ({speech.say('map.unit_hour')})"
+    assert figures[figures.index(label) + 1] == pytest.approx(median / 3_600)
     assert pdf_pages(made["report.pdf"]) >= 4
 
 
@@ -366,3 +369,37 @@ def test_a_few_late_cases_do_not_empty_the_chart(tmp_path):
         )
     )
     assert (few.started_outside, few.finished_outside, few.counts.height) == (0, 0, 86)
+
+
+def test_a_comparison_says_the_period_of_each_run(tmp_path, run):
+    """The period of one log is not that of another; a French colon has a space before it."""
+    later = [
+        event(f"c{n}", step, n * 60 + at + 90 * 24 * 60) for n in range(4) for step, at in (("Apply", 0), ("End", 9))
+    ]
+    runs = [
+        _dated(run, "2024-01-01", "2024-01-31"),
+        _dated(mined(tmp_path / "later", later, "April"), "2024-04-01", "2024-04-05"),
+    ]
+    _, phase = reported(tmp_path, runs, reportType="comparison", exportFormats=["PowerPoint"], language="fr")
+    said = slide_texts(files(phase)["report.pptx"])
+    assert "Période «\u00a0Loans in January\u00a0»\u00a0: 1er janvier 2024 – 31 janvier 2024" in said
+    assert "Période «\u00a0April\u00a0»\u00a0: 1er avril 2024 – 5 avril 2024" in said
+
+
+def _dated(source, first, last):
+    """The run with the time range that loading measures."""
+    span = {"timeRange": {"startTime": f"{first}T00:00:00Z", "endTime": f"{last}T00:00:00Z"}}
+    loading = next(phase for phase in source.phases if phase.name == "Data Loading")
+    phases = tuple(replace(p, results=p.results | span) if p is loading else p for p in source.phases)
+    return replace(source, phases=phases)
+
+
+def test_one_is_one():
+    """One more row is not told in the plural."""
+    said = [[speech_of(language).counted("more_rows", number) for number in (1, 1200)] for language in LANGUAGES]
+    assert said == [
+        ["and 1 more row", "and 1,200 more rows"],
+        ["ve 1 satır daha", "ve 1.200 satır daha"],
+        ["und 1 weitere Zeile", "und 1.200 weitere Zeilen"],
+        ["et 1 autre ligne", "et 1\u202f200 autres lignes"],
+    ]

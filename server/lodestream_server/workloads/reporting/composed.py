@@ -5,6 +5,7 @@ from datetime import datetime
 
 from lodestream_server.workloads.mining.report.fit import clean
 from lodestream_server.workloads.phase import Json
+from lodestream_server.workloads.reporting.advice import quoted
 from lodestream_server.workloads.reporting.compared import Compared
 from lodestream_server.workloads.reporting.mined import Mined, name_of
 from lodestream_server.workloads.reporting.model import Document, Section
@@ -63,11 +64,21 @@ def _numbered(section: Section, source: Json, number: int) -> Section:
 
 def _facts(sources: list[Json], speech: Speech, ended: datetime | None) -> tuple[tuple[str, str], ...]:
     """What the report is about: data, period, state."""
-    facts = [(speech.say("fact.dataset"), clean(s["dataset"])) for s in sources if s.get("dataset")][:1]
+    data = dict.fromkeys(clean(source["dataset"]) for source in sources if source.get("dataset"))
+    facts = [(speech.say("fact.dataset"), ", ".join(data))] if data else []
     mined = [source for source in sources if source["flavour"] == "mined"]
-    if mined and (range_ := mined[0]["loading"].get("timeRange")):
-        first, last = speech.iso_date(range_["startTime"]), speech.iso_date(range_["endTime"])
-        facts.append((speech.say("fact.period"), f"{first} – {last}"))
+    periods = {name_of(source["name"], 40): text for source in mined if (text := _period(source, speech))}
+    if len(set(periods.values())) == 1:
+        facts.append((speech.say("fact.period"), next(iter(periods.values()))))
+    else:
+        facts += [(f"{speech.say('fact.period')} {quoted(name, speech)}", text) for name, text in periods.items()]
     if ended:
         facts.append((speech.say("fact.as_of"), speech.date(ended.date())))
     return tuple(facts)
+
+
+def _period(source: Json, speech: Speech) -> str:
+    """The first and the last day of a log; nothing where they are not known."""
+    if not (span := source["loading"].get("timeRange")):
+        return ""
+    return f"{speech.iso_date(span['startTime'])} – {speech.iso_date(span['endTime'])}"

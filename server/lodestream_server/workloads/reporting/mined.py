@@ -361,7 +361,7 @@ class Mined:
         runs = [(name, sum(1 for _ in same)) for name, same in groupby(row["activities"])]
         shown = [name_of(name, 40) + (f" (×{times})" if times > 1 else "") for name, times in runs[:STEPS_OF_VARIANT]]
         more = row["length"] - sum(times for _, times in runs[:STEPS_OF_VARIANT])
-        return " → ".join(shown) + (" " + self.speech.say("more", count=self.speech.count(more)) if more > 0 else "")
+        return " → ".join(shown) + (" " + self.speech.counted("more", more) if more > 0 else "")
 
     def _activities_table(self) -> Table | None:
         rows = self.source["activities"]

@@ -18,6 +18,9 @@ from lodestream_server.workloads.reporting.model import Chart, Column, Document,
 from lodestream_server.workloads.reporting.pictures import size_of
 from lodestream_server.workloads.reporting.speech import Speech
 
+#: A text of so many characters is not broken into lines.
+_SHORT = 24
+
 
 def write(document: Document, drawings: Mapping[str, str], speech: Speech) -> str:
     """The page."""
@@ -36,8 +39,10 @@ def write(document: Document, drawings: Mapping[str, str], speech: Speech) -> st
         drawings=used,
         wide=lambda name: size_of(drawings[name])[0],
         bar=_bar,
+        colon=speech.manner["colon"],
+        short=lambda cell: len(speech.value(cell, "text")) <= _SHORT,
         longest=_longest,
-        more=lambda table: speech.say("more_rows", count=speech.count(table.more)),
+        more=lambda table: speech.counted("more_rows", table.more),
         kind_of=lambda block: type(block).__name__,
         hues=("var(--blue)", "#f0b08c", "#9fc1e3", "var(--slow)"),
     )

@@ -29,6 +29,9 @@ _LONGEST_WORD = 24
 #: A label of so many characters takes one line of a card among five.
 _SHORT_LABEL = 20
 
+#: A column whose texts have no more characters takes what it needs, as numbers do.
+_SHORT_TEXT = 12
+
 #: Points that a page offers: between its margins, less a heading's height.
 _ROOM = (473.0, 640.0)
 
@@ -54,6 +57,7 @@ def filled(document: Document, drawings: Mapping[str, str], speech: Speech) -> d
         "facts": [[label, breakable(value[:120])] for label, value in document.facts],
         "footer": document.footer,
         "page": speech.texts["page"],
+        "colon": speech.manner["colon"],
         "sections": [
             {
                 "title": breakable(section.title),
@@ -176,7 +180,7 @@ def _table(table: Table, speech: Speech, *, slow: bool) -> dict[str, Any]:
         "widths": [_width(table, place) for place in range(len(table.columns))],
         "rows": rows,
         "slow": slow,
-        "more": speech.say("more_rows", count=speech.count(table.more)) if table.more else "",
+        "more": speech.counted("more_rows", table.more) if table.more else "",
     }
 
 
@@ -188,4 +192,6 @@ def _width(table: Table, place: int) -> float | str:
     if column.kind != "text":
         return "auto"
     longest = max((len(str(row[place] or "")) for row in table.rows), default=0)
+    if longest <= _SHORT_TEXT and len(table.columns) > 2:
+        return "auto"
     return 4.0 if longest > 60 else 2.4 if longest > 22 else 1.6

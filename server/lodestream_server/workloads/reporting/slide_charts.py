@@ -31,7 +31,7 @@ def add_chart(slide: Any, box: Box, chart: Chart, speech: Speech) -> None:
         data.add_series(series.name[:60], [None if value is None else value / size for value in series.values][order])
     frame = slide.shapes.add_chart(_FORMS[chart.form], Pt(box.x), Pt(box.y), Pt(box.width), Pt(box.height), data)
     frame._element.nvGraphicFramePr.cNvPr.set("descr", chart.title)
-    dress(frame.chart, chart, speech.say(f"map.unit_{unit}") if unit else "")
+    dress(frame.chart, chart, speech.say(f"map.unit_{unit}") if unit else "", label_format(chart, speech))
 
 
 #: Labels of an axis that stand side by side.
@@ -39,6 +39,14 @@ _LABELS = 12
 
 #: Number formats of values in charts.
 NUMBERS = {"percent": "0.0 %", "count": "#,##0", "duration": "#,##0.0", "number": "#,##0.0"}
+
+
+def label_format(chart: Chart, speech: Speech) -> str:
+    """How values beside bars are written: the sign of percentages stands where the language has it, and what is not
+    quite nothing does not look like nothing."""
+    if chart.kind == "percent":
+        return str(speech.manner["percent"]).format("0.0").replace("\u00a0", " ")
+    return "[=0]0;[<0.1]0.000;#,##0.0" if chart.kind == "duration" else NUMBERS[chart.kind]
 
 
 def scale(chart: Chart) -> tuple[float, str]:
@@ -51,7 +59,7 @@ def scale(chart: Chart) -> tuple[float, str]:
     return 1.0, "second"
 
 
-def dress(made: Any, chart: Chart, unit: str) -> None:
+def dress(made: Any, chart: Chart, unit: str, numbers: str) -> None:
     """Our colours and as few lines as needed."""
     made.has_title = False
     made.font.size, made.font.color.rgb = Pt(12), rgb(MUTED)
@@ -75,7 +83,7 @@ def dress(made: Any, chart: Chart, unit: str) -> None:
         plot.gap_width, plot.overlap = (45 if many else 55), (-5 if many else 0)
         plot.has_data_labels = True
         plot.data_labels.position = XL_LABEL_POSITION.OUTSIDE_END
-        plot.data_labels.number_format, plot.data_labels.number_format_is_linked = NUMBERS[chart.kind], False
+        plot.data_labels.number_format, plot.data_labels.number_format_is_linked = numbers, False
         plot.data_labels.font.size = Pt(12)
     elif chart.form == "columns":
         plot.gap_width = 8

@@ -59,7 +59,7 @@ _LEVELS = {"high": SLOW, "medium": "B45309", "low": "64748B"}
 #: Of a table on a slide: columns; rows, and the rows of one that is shown whole because so few more are missing.
 _COLUMNS, _ROWS, _WHOLE = 7, 9, 12
 #: Points that a column takes beside its text; that one column asks for at most; that a column of texts asks for.
-_BESIDE, _WIDEST, _TEXTS = 16.0, 180.0, (80.0, 330.0)
+_BESIDE, _WIDEST, _TEXTS = 18.0, 180.0, (80.0, 330.0)
 _ADVICE_PER_SLIDE = 3
 
 #: Sections that slides leave to the other formats.
@@ -109,7 +109,7 @@ class _Deck:
             self._text(slide, Box(MARGIN + 20, 298, 860, 30), self.document.subtitle, 18, color=PAPER)
         y = 366.0
         for label, value in self.document.facts:
-            self._text(slide, Box(MARGIN + 20, y, 860, 24), f"{label}: {value}", 16, color=MUTED)
+            self._text(slide, Box(MARGIN + 20, y, 860, 24), self.speech.labelled(label, value), 16, color=MUTED)
             y += 28
 
     def _slide(self, title: str, box: Box | None = None, size: float = 28, lines: int = 1, color: str = INK) -> Any:
@@ -233,7 +233,12 @@ class _Deck:
             for label, said, color in ((block.bound, item.expected, INK), (block.measured, item.evidence, MUTED)):
                 if said:
                     fitted = self._text(
-                        slide, Box(box.x + 20, y, inner, 32), f"{label}: {said}", 12, color=color, lines=2
+                        slide,
+                        Box(box.x + 20, y, inner, 32),
+                        self.speech.labelled(label, said),
+                        12,
+                        color=color,
+                        lines=2,
                     )
                     y += fitted.size * 1.25 * len(fitted.lines) + 3
 
@@ -263,7 +268,7 @@ class _Deck:
         for number in range(len(rows) + 1):
             grid.rows[number].height = Pt(height)
         if hidden := table.total - len(rows):
-            said = self.speech.say("more_rows", count=self.speech.count(hidden))
+            said = self.speech.counted("more_rows", hidden)
             self._text(slide, Box(MARGIN, _BOTTOM - 18, 600, 20), said, 12, color=MUTED)
 
 
@@ -278,9 +283,9 @@ def _sentences(block: Block) -> tuple[str, ...]:
 
 
 def _wanted(table: Table, place: int, speech: Speech) -> float:
-    """Points that a column asks for: its head is not broken within a word, nor are its figures."""
+    """Points that a column asks for: its head takes two lines, broken between words; its figures are not broken."""
     column = table.columns[place]
-    head = max(fit.width(word, 12, bold=True) for word in fit.clean(column.label).split(" "))
+    head = _in_two_lines(fit.clean(column.label).split(" "))
     said = max((fit.width(speech.value(row[place], column.kind), 12) for row in table.rows), default=0.0)
     if column.kind == "text":
         said = min(_TEXTS[1], max(_TEXTS[0], said))
@@ -288,11 +293,20 @@ def _wanted(table: Table, place: int, speech: Speech) -> float:
     return min(max(head, said), _WIDEST) + _BESIDE
 
 
+def _in_two_lines(words: list[str]) -> float:
+    """The least width in which these words take two lines at most."""
+    ways = ([" ".join(part) for part in (words[:place], words[place:]) if part] for place in range(1, len(words) + 1))
+    return min(max(fit.width(line, 12, bold=True) for line in lines) for lines in ways)
+
+
 def _widths(table: Table, wanted: list[float], whole: float) -> list[float]:
-    """What is over is shared by all; what is missing the texts go without, which may be broken into lines."""
+    """What is over goes to texts that are cut off at what one may ask for, else to all; what is missing the texts go
+    without, which may be broken into lines."""
     over = whole - sum(wanted)
     if over >= 0:
-        return [want + over / len(wanted) for want in wanted]
+        long = [want >= _TEXTS[1] for want in wanted]
+        takes = long if any(long) else [True] * len(wanted)
+        return [want + take * over / sum(takes) for want, take in zip(wanted, takes, strict=True)]
     texts = [want if column.kind == "text" else 0.0 for column, want in zip(table.columns, wanted, strict=False)]
     if sum(texts) + over < sum(texts) / 3:
         return [want * whole / sum(wanted) for want in wanted]

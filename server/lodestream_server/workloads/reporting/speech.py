@@ -86,6 +86,14 @@ class Speech:
         first = "İ" if self.language == "tr" and text[:1] == "i" else text[:1].upper()
         return first + text[1:]
 
+    def counted(self, key: str, number: int) -> str:
+        """The text of that key about so many; one may be told otherwise."""
+        return self.say(key + "_one" * (number == 1), count=self.count(number))
+
+    def labelled(self, label: str, text: str) -> str:
+        """A label before what it labels; the French put a space before the colon."""
+        return f"{label}{self.manner['colon']} {text}"
+
     def date(self, day: date) -> str:
         """A day in words."""
         if self.language == "fr" and day.day == 1:

@@ -16,16 +16,18 @@ from lodestream_server.workloads.reporting.typesetting import EPOCH
 _BLUE, _SLOW, _LINE = "#2F6FB0", "#C2410C", "#DFE5EC"
 _SERIES = (_BLUE, "#F0B08C", "#9FC1E3", _SLOW)
 
-#: Number formats by kind; durations are days to Excel.
+#: Number formats by kind; durations are numbers in the unit that the label names.
 _FORMATS = {
     "count": "#,##0",
     "number": "#,##0.0##",
     "percent": "0.0%",
     "change": "+0.0%;−0.0%;0.0%",
     "score": "0.0",
-    "duration": "[h]:mm:ss",
+    "duration": "#,##0.00",
 }
-_DAY = 86_400.0
+#: From how many seconds on durations are shown in which unit.
+_UNITS = ((2 * 86_400.0, 86_400.0, "day"), (3_600.0, 3_600.0, "hour"), (60.0, 60.0, "minute"))
+Unit = tuple[float, str] | None
 
 #: Rows and columns that a chart covers; its data stand far to the right of it.
 _CHART_ROWS, _CHART_COLUMNS, _DATA_COLUMN = 26, 14, 40
@@ -97,30 +99,38 @@ class _Sheets:
         sheet.set_row(0, 30)
         sheet.repeat_rows(0)
         widths = [_width(column, [row[place] for row in table.rows]) for place, column in enumerate(table.columns)]
+        units = [_unit(column.kind, table.largest(place)) for place, column in enumerate(table.columns)]
         for place, (column, width) in enumerate(zip(table.columns, widths, strict=True)):
             sheet.set_column(place, place, width)
-            sheet.write_string(0, place, column.label, self.head if column.kind == "text" else self.head_right)
+            label = self._labelled(column.label, units[place])
+            sheet.write_string(0, place, label, self.head if column.kind == "text" else self.head_right)
         for number, row in enumerate(table.rows, start=1):
             lines = max(-(-len(v) // int(w)) if isinstance(v, str) else 1 for v, w in zip(row, widths, strict=True))
             if lines > 1:
                 sheet.set_row(number, 15.0 * min(lines, 20))
+            own = _unit(table.row_kinds[number - 1], row[-1]) if table.row_kinds else None
             for place, (column, value) in enumerate(zip(table.columns, row, strict=True)):
                 last = place == len(row) - 1
                 kind = table.row_kinds[number - 1] if table.row_kinds and last else column.kind
-                self._cell(sheet, number, place, kind, value)
+                unit = own if last and own else units[place]
+                shown = self._labelled(str(value), own) if place == 0 and own else value
+                self._cell(sheet, number, place, kind, shown, unit)
         sheet.autofilter(0, 0, max(1, len(table.rows)), len(table.columns) - 1)
         if table.more:
-            said = self.speech.say("more_rows", count=self.speech.count(table.more))
+            said = self.speech.counted("more_rows", table.more)
             sheet.write_string(len(table.rows) + 2, 0, said)
 
-    def _cell(self, sheet: Any, row: int, place: int, kind: Kind, value: Value) -> None:
+    def _labelled(self, label: str, unit: Unit) -> str:
+        return f"{label} ({self.speech.say(f'map.unit_{unit[1]}')})" if unit else label
+
+    def _cell(self, sheet: Any, row: int, place: int, kind: Kind, value: Value, unit: Unit) -> None:
         if value is None:
             return
         if isinstance(value, str):
             sheet.write_string(row, place, value[:32_000], self.plain)
             return
         kind = "number" if kind == "text" else kind
-        sheet.write_number(row, place, value / _DAY if kind == "duration" else value, self.kinds[kind])
+        sheet.write_number(row, place, value / unit[0] if unit else value, self.kinds[kind])
 
     def charts(self, document: Document) -> None:
         """Every chart on one sheet, its data beside it."""
@@ -143,12 +153,11 @@ class _Sheets:
         made = self.book.add_chart({"type": kind})
         sheet.write_column(1, column, list(chart.labels))
         last = len(chart.labels)
-        number = "duration" if chart.kind == "duration" else chart.kind
+        unit = _unit(chart.kind, chart.largest)
         for place, series in enumerate(chart.series, start=1):
             sheet.write_string(0, column + place, series.name)
-            size = _DAY if chart.kind == "duration" else 1.0
-            raw = [None if value is None else value / size for value in series.values]
-            sheet.write_column(1, column + place, raw, self.kinds[number])
+            raw = [None if value is None else value / (unit[0] if unit else 1.0) for value in series.values]
+            sheet.write_column(1, column + place, raw, self.kinds[chart.kind])
             colour = _SERIES[(place - 1) % 4]
             look = {"line": {"color": colour, "width": 2}} if kind == "line" else {"fill": {"color": colour}}
             made.add_series(
@@ -163,7 +172,8 @@ class _Sheets:
         made.set_title({"name": chart.title, "name_font": {"size": 13}, "overlay": False})
         labels = {"name": chart.axes[0], "reverse": kind == "bar"}
         grid = {"visible": True, "line": {"color": _LINE}}
-        values = {"name": chart.axes[1], "num_format": _FORMATS[number], "major_gridlines": grid}
+        named = self.speech.say(f"map.unit_{unit[1]}") if unit else chart.axes[1]
+        values = {"name": named, "num_format": _FORMATS[chart.kind], "major_gridlines": grid}
         # In a bar chart the values run along x; with the labels reversed they would stand at the top.
         made.set_x_axis(values if kind == "bar" else labels)
         made.set_y_axis({**labels, "crossing": "max"} if kind == "bar" else values)
@@ -183,6 +193,13 @@ class _Sheets:
         sheet.set_landscape()
         sheet.fit_to_pages(1, 0)
         return sheet
+
+
+def _unit(kind: Kind, largest: Value) -> Unit:
+    """Seconds in the unit in which durations are shown, and its word; None for what is no duration."""
+    if kind != "duration" or not isinstance(largest, int | float):
+        return None
+    return next(((size, word) for least, size, word in _UNITS if largest >= least), (1.0, "second"))
 
 
 def _width(column: Column, values: list[Value]) -> float:

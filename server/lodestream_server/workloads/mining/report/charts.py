@@ -124,7 +124,7 @@ def cases_over_time(hours: pl.DataFrame) -> OverTime:
         .upsample("day", every=every)
         .with_columns(pl.col("started", "finished").fill_null(0))
     )
-    started, finished = (int(days[key].sum() - shown[key].sum()) for key in ("started", "finished"))
+    started, finished = (int(days[key].sum()) - int(shown[key].sum()) for key in ("started", "finished"))
     return OverTime(every, name, counts, started, finished)
 
 

@@ -49,6 +49,11 @@ class Announcements:
         """Commits are durable from now on, and nobody hears of them."""
         self._writer._tell = lambda *told: self._held.append(told)
 
+    @property
+    def holds(self) -> bool:
+        """Whether anything is held back."""
+        return bool(self._held)
+
     def release(self) -> None:
         """All that was held back, in order. Not while something is being written."""
         self._writer._tell = self._tell

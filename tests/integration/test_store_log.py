@@ -82,6 +82,35 @@ async def test_nobody_reads_an_event_before_its_commit_is_announced(store):
     assert [event.sequence for event in await store.events("r1")] == [1, 2, 3]
 
 
+async def test_a_run_that_is_read_from_the_disk_is_not_ahead_of_what_is_announced(store):
+    """Who follows it from there would wait for events that it holds to be told already, or break off."""
+    await new_run(store, "r1")
+    store._states.clear()  # as after a restart, or when others were busier
+    store._recent.clear()
+    announcements = Announcements(store)
+    announcements.hold()
+    appended = asyncio.create_task(store.append("r1", facts(STARTED)))
+    while not announcements.holds:  # noqa: ASYNC110  # the writer's thread is on its way
+        await asyncio.sleep(0.001)
+    read = asyncio.create_task(store.run("r1"))
+    told: list[int] = []
+
+    async def follow() -> None:
+        async for event in store.tail("r1"):
+            told.append(event.sequence)
+
+    following = asyncio.create_task(follow())
+    for _ in range(20):
+        await store.read(lambda db: None)
+    assert not read.done()
+    announcements.release()
+    await appended
+    assert (await read).last_sequence == 3
+    await store.append("r1", facts(Completed(), at_s=1))
+    await asyncio.wait_for(following, 10)
+    assert told == [1, 2, 3, 4]
+
+
 async def test_a_watcher_that_breaks_off_keeps_nobody_waiting(store, caplog):
     """Who wrote is answered, other watchers and tails hear of it."""
 

@@ -104,11 +104,15 @@ class Store:
         return await self._writer.do(lambda tx: append_with_files(tx, run_id, facts, guard))
 
     async def run(self, run_id: str) -> RunState:
-        """The run as last committed. Raises RunNotFound."""
-        found = self._states.get(run_id) or await self._readers.do(lambda db: reading.one(db, run_id))
+        """The run as last committed and announced. Raises RunNotFound."""
+        if (known := self._states.get(run_id)) is not None:
+            return known
+        found = await self._readers.do(lambda db: reading.one(db, run_id))
         if found is None:
             raise RunNotFound
-        return found
+        # What was read may be a commit that the loop has yet to hear of: nobody is told of its events before.
+        await self._all.more(found.last_position - 1, None)
+        return self._states.get(run_id) or found
 
     async def events(
         self, run_id: str, after: int = 0, kinds: Collection[str] | None = None, limit: int = -1

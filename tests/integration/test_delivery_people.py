@@ -7,13 +7,16 @@ from email import message_from_string, policy
 from urllib.parse import urlsplit
 
 import orjson
+from lodestream_server.delivery import mailing, rows
 from lodestream_server.delivery.endpoints import Kind, RetryPolicy
 from lodestream_server.delivery.settings import MailSettings, SlackSettings
 from lodestream_server.runs.bodies import Completed, Failed, Started
 from lodestream_server.runs.states import RunKind
 
-from tests.integration.delivery_world import delivering, done, receiving, submit, tell, whole_run
+from tests.integration.delivery_world import delivering, done, eventually, receiving, submit, tell, whole_run
 
+#: Given up at the first failure.
+ONCE = RetryPolicy(0)
 JOB = {"kind": RunKind.JOB, "type": "Analysis"}
 
 
@@ -94,3 +97,41 @@ async def test_slack_is_told_through_the_channels_address_or_by_a_bot(tmp_path):
     assert by_path["/bot"].headers["authorization"] == "Bearer xoxb-secret"
     assert by_path["/bot"].said["channel"] == "#other"
     assert (own.delivered, bot.delivered, bot.failed) == (1, 0, 1)
+
+
+async def test_what_was_asked_for_is_given_up_when_the_server_has_no_way_out_any_more(tmp_path):
+    """The mail server was taken from the settings while somebody waited for an e-mail: that is settled, not tried for
+    ever."""
+    async with delivering(tmp_path, mail=MailSettings("127.0.0.1", "lodestream@example.org", 1), retry=ONCE) as world:
+        await submit(world.store, "op-1", extras={"notifications": {"email": ["ann@example.org"]}})
+        await eventually(lambda: world.store.read(lambda db: rows.of_run(db, "op-1", Kind.EMAIL)))
+    async with delivering(tmp_path, retry=ONCE) as world:
+        await tell(world.store, "op-1", Started(1, "node", 1, "exec-1"), Completed())
+        stats = await done(world, "op-1", Kind.EMAIL)
+    assert (stats.delivered, stats.failed) == (0, 1)
+
+
+async def test_a_message_that_cannot_be_written_is_given_up(tmp_path, monkeypatch, caplog):
+    """A fault of ours in wording one is no reason to word it for ever, and holds up no other."""
+
+    def broken(_telling):
+        raise KeyError("nothing")
+
+    monkeypatch.setattr(mailing, "subject", broken)
+    async with _smtp() as (port, mails):
+        mail = MailSettings("127.0.0.1", "lodestream@example.org", port, tls="none")
+        async with delivering(tmp_path, mail=mail, retry=ONCE) as world:
+            await whole_run(world.store, "op-1", extras={"notifications": {"email": ["ann@example.org"]}})
+            stats = await done(world, "op-1", Kind.EMAIL)
+    assert (stats.delivered, stats.failed, mails) == (0, 1, [])
+    assert "KeyError" in caplog.text
+
+
+async def test_an_address_that_the_mail_server_cannot_write_to_is_given_up(tmp_path):
+    """It takes no address beyond ASCII."""
+    async with _smtp() as (port, mails):
+        mail = MailSettings("127.0.0.1", "lodestream@example.org", port, tls="none")
+        async with delivering(tmp_path, mail=mail, retry=ONCE) as world:
+            await whole_run(world.store, "op-1", extras={"notifications": {"email": ["ümit@example.org"]}})
+            stats = await done(world, "op-1", Kind.EMAIL)
+    assert (stats.delivered, stats.failed, mails) == (0, 1, [])

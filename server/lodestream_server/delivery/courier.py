@@ -98,7 +98,7 @@ class Courier:
         """Whether the delivery is settled."""
         async with live.slots, self._at_once:
             endpoint = live.endpoint
-            sent = await self._senders[endpoint.kind].send(endpoint, parcel.delivery_id, parcel.telling)
+            sent = await self._send(endpoint, parcel)
         now = self._clock.now()
         parcel.attempts += 1
         outcome, again = self._verdict(endpoint, parcel.attempts, sent, now)
@@ -107,6 +107,15 @@ class Courier:
         over = outcome in attempts.SETTLED
         await self._write(live, made, cursor if over else None, sent.gone)
         return over
+
+    async def _send(self, endpoint: Endpoint, parcel: Parcel) -> Sent:
+        if (sender := self._senders.get(endpoint.kind)) is None:
+            return Sent(False, 0.0, error=f"this server is not set up for {endpoint.kind} any more")
+        try:
+            return await sender.send(endpoint, parcel.delivery_id, parcel.telling)
+        except Exception:  # of ours, in wording it: an attempt that failed, or it would be made for ever
+            log.exception("an attempt broke off", extra={"delivery": parcel.delivery_id})
+            return Sent(False, 0.0, error="an unexpected fault of this server")
 
     def _verdict(self, endpoint: Endpoint, made: int, sent: Sent, now: datetime) -> tuple[Outcome, datetime | None]:
         if sent.well:

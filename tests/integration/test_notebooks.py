@@ -149,6 +149,7 @@ def test_a_notebook_that_never_ends_is_stopped_with_all_it_started(tmp_path):
         ("while True: pass", {"cellTimeoutSeconds": 1}, "CELL_TIMEOUT", "longer than cellTimeoutSeconds allows"),
         ("import os\nos.kill(os.getpid(), 9)", {}, "KERNEL_DIED", "was killed by signal 9 in cell 1 of 1"),
         ("import os\nos._exit(3)", {}, "KERNEL_DIED", "ended by itself"),
+        ("input('Which month? ')", {}, "NO_INPUT", "asks for input, and nobody is there to give it"),
         ("len(bytearray(20 * 10**9))", {"memory_bytes": 10**8}, "OUT_OF_MEMORY", "MemoryError"),
         ("x = b'x' * 400_000_000\nwhile True: pass", {"memory_bytes": 2 * 10**8}, "OUT_OF_MEMORY", "memoryGB"),
     ],

@@ -1,12 +1,13 @@
 """Notebooks as documents, the wishes of their jobs, and what of their talk is kept. No kernel."""
 
+import json
 from datetime import UTC, datetime
 
 import nbformat
 import pytest
 from lodestream_server.workloads.notebooks import document, saved
 from lodestream_server.workloads.notebooks.execution import execute
-from lodestream_server.workloads.notebooks.listening import LONGEST_LINE, MOST_BYTES, MOST_LINES, Ear
+from lodestream_server.workloads.notebooks.listening import LONGEST_LINE, MOST_BYTES, MOST_LINES, Ear, shortened_error
 from lodestream_server.workloads.phase import BadInput, Cancelled
 from lodestream_server.workloads.rehearsal import Rehearsal
 
@@ -26,6 +27,7 @@ from tests.unit.notebook_world import notebook, rehearsal
             'written in R .kernel "R".: notebooks in Python can be run here',
         ),
         (notebook("1", language_info={"name": "julia"}), "UNKNOWN_KERNEL", "julia"),
+        (notebook("1", kernelspec={"name": "ir", "display_name": "R"}), "UNKNOWN_KERNEL", "written in R"),
     ],
 )
 def test_what_cannot_be_run_is_refused_with_the_fix(tmp_path, text, reason, said):
@@ -99,9 +101,46 @@ def test_a_cell_that_talks_without_end_is_heard_so_far(tmp_path):
     assert all(kept)
     assert (len(phase.logged), len(phase.warnings)) == (MOST_LINES, 1)
     assert not ear.hear("display_data", {"data": {"image/png": "x" * (MOST_BYTES + 1)}})
-    assert not ear.hear("stream", {"name": "stdout", "text": "more"})
+    assert not ear.hear("display_data", {"data": {"image/png": "x" * (MOST_BYTES + 1)}})
+    assert ear.hear("stream", {"name": "stdout", "text": "what fits is kept"})
     assert ear.hear("status", {"execution_state": "idle"})
     assert len(phase.warnings) == 2
+
+
+def test_displays_are_bounded_however_they_grow(tmp_path):
+    """An update takes the place of what it updates; empty ones take room as well."""
+    ear, shown = Ear(Rehearsal(tmp_path)), {"transient": {"display_id": "bar"}}
+    assert ear.hear("display_data", {"data": {"text/plain": "0 %"}, **shown})
+    update = {"data": {"text/plain": "x" * (MOST_BYTES // 2)}, **shown}
+    assert all(ear.hear("update_display_data", update) for _ in range(5))
+    assert not ear.hear("update_display_data", {"data": {"text/plain": "x" * MOST_BYTES}, **shown})
+    assert sum(ear.hear("display_data", {"data": {}}) for _ in range(MOST_BYTES // 100)) < MOST_BYTES // 200
+
+
+def test_an_error_is_kept_as_far_as_a_document_bears_it():
+    """Its name whole, the beginning of what it says and of where."""
+    kept = shortened_error({"ename": "ValueError", "evalue": "x" * 10**6, "traceback": ["a", "b" * 10**6, "c"]})
+    assert kept["ename"] == "ValueError"
+    assert [len(line) for line in (kept["evalue"], *kept["traceback"])] == [10_000, 1, 99_999]
+
+
+@pytest.mark.parametrize(
+    "kernel", [{"display_name": "Python 3"}, {"name": "my-env", "display_name": "Loans"}, {"name": ""}]
+)
+def test_a_kernel_of_any_name_is_ours_unless_it_is_of_another_language(tmp_path, kernel):
+    """Environments give their kernels names of their own; some editors give none."""
+    path = tmp_path / "named.ipynb"
+    path.write_text(json.dumps({**json.loads(notebook("1")), "metadata": {"kernelspec": kernel}}))
+    assert document.read(path).cells[0].source == "1"
+
+
+def test_a_notebook_of_format_3_is_read(tmp_path):
+    """In the newest format."""
+    cell = {"cell_type": "code", "input": ["a = 1\n", "a"], "language": "python", "metadata": {}, "outputs": []}
+    old = {"metadata": {"name": "old"}, "nbformat": 3, "nbformat_minor": 0, "worksheets": [{"cells": [cell]}]}
+    path = tmp_path / "old.ipynb"
+    path.write_text(json.dumps(old))
+    assert [one.source for one in document.read(path).cells] == ["a = 1\na"]
 
 
 def test_an_endless_line_is_cut(tmp_path):

@@ -11,7 +11,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from nbformat import NotebookNode
 
 from lodestream_server.workloads.notebooks import document, kernels
-from lodestream_server.workloads.notebooks.listening import Ear
+from lodestream_server.workloads.notebooks.listening import Ear, shortened_error
 from lodestream_server.workloads.notebooks.surroundings import Surroundings
 from lodestream_server.workloads.notebooks.wishes import Wishes
 from lodestream_server.workloads.phase import BadInput, Phase
@@ -42,6 +42,8 @@ class _Client(NotebookClient):
     def process_message(self, msg: dict[str, Any], cell: NotebookNode, cell_index: int) -> NotebookNode | None:
         if not self.ear.hear(msg["msg_type"], msg["content"]):
             return None
+        if msg["msg_type"] == "error":
+            msg = {**msg, "content": shortened_error(msg["content"])}
         return super().process_message(msg, cell, cell_index)
 
 
@@ -111,6 +113,13 @@ class _Cells:
                 cell=self._now,
             )
         said = (fault.evalue or "").strip()[:_LONGEST_MESSAGE]
+        if fault.ename == "StdinNotImplementedError":
+            return BadInput(
+                f"{where} asks for input, and nobody is there to give it: set a variable instead, and give it as a "
+                f"parameter of the job. {_KEPT}",
+                reason="NO_INPUT",
+                cell=self._now,
+            )
         return BadInput(
             f"{where} failed: {fault.ename}{': ' if said else ''}{said}{'' if said.endswith('.') else '.'} {_KEPT}",
             # Another attempt with more memory may go well; for every other fault it is the cell's.

@@ -19,6 +19,22 @@ from lodestream_server.workloads.phase import BadInput
 _nbformat: Final[Any] = nbformat
 _LANGUAGE = "python"
 _INJECTED = "injected-parameters"
+#: How the names of kernels in other languages begin, for notebooks that do not say their language.
+_OTHERS: Final = (
+    ("ir", "R"),
+    ("r ", "R"),
+    ("julia", "Julia"),
+    ("scala", "Scala"),
+    ("spark", "Scala"),
+    ("javascript", "JavaScript"),
+    ("typescript", "TypeScript"),
+    ("deno", "TypeScript"),
+    ("bash", "Bash"),
+    (".net", "C#"),
+    ("sas", "SAS"),
+    ("matlab", "MATLAB"),
+    ("octave", "Octave"),
+)
 
 
 def read(path: Path) -> NotebookNode:
@@ -27,8 +43,7 @@ def read(path: Path) -> NotebookNode:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # cells without ids: upgrading gives them some
-            given = _nbformat.reads(path.read_text(encoding="utf-8-sig"), as_version=4)
-            notebook: NotebookNode = _nbformat.v4.upgrade(given)
+            notebook: NotebookNode = _upgraded(path.read_text(encoding="utf-8-sig"))
             _nbformat.validate(notebook)
     except Exception as fault:  # the reader has a dozen kinds of them
         raise BadInput(
@@ -40,6 +55,15 @@ def read(path: Path) -> NotebookNode:
     for cell in code_cells(notebook):
         cell.outputs, cell.execution_count = [], None
     return notebook
+
+
+def _upgraded(text: str) -> NotebookNode:
+    """In the newest format. A kernel without a name, which some editors write, is given the one that it shows."""
+    given: NotebookNode = _nbformat.v4.upgrade(_nbformat.reads(text, as_version=4))
+    if kernel := given.metadata.get("kernelspec"):
+        name = kernel.get("name") or kernel.get("display_name") or _LANGUAGE
+        kernel.update(name=name, display_name=kernel.get("display_name") or name)
+    return given
 
 
 def executed(path: Path) -> NotebookNode:
@@ -73,7 +97,7 @@ def write(notebook: NotebookNode, path: Path) -> None:
 
 def _check_language(notebook: NotebookNode) -> None:
     kernel, language = notebook.metadata.get("kernelspec", {}), notebook.metadata.get("language_info", {})
-    said = str(kernel.get("language") or language.get("name") or kernel.get("name") or _LANGUAGE)
+    said = str(kernel.get("language") or language.get("name") or _of_kernel(str(kernel.get("name"))))
     if not said.lower().startswith((_LANGUAGE, "ipython")):
         name = kernel.get("display_name") or kernel.get("name") or said
         raise BadInput(
@@ -81,6 +105,11 @@ def _check_language(notebook: NotebookNode) -> None:
             reason="UNKNOWN_KERNEL",
             language=said,
         )
+
+
+def _of_kernel(name: str) -> str:
+    """A kernel of any other name is taken for one in Python: environments give theirs names of their own."""
+    return next((language for start, language in _OTHERS if name.lower().startswith(start)), _LANGUAGE)
 
 
 def _tags(cell: NotebookNode) -> list[str]:

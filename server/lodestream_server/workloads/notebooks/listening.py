@@ -16,7 +16,10 @@ MOST_BYTES = 20 * 10**6
 
 _COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _STREAMS = ("stdout", "stderr")
-_OUTPUTS = frozenset({"stream", "display_data", "execute_result"})
+_OUTPUTS = frozenset({"stream", "display_data", "execute_result", "update_display_data"})
+#: What an output takes in the document beside its data; characters kept of an error's message and of its traceback.
+_AROUND = 200
+_LONGEST_ERROR, _LONGEST_TRACEBACK = 10_000, 100_000
 
 
 class Ear:
@@ -28,6 +31,8 @@ class Ear:
         self._open = dict.fromkeys(_STREAMS, "")
         self._lines = 0
         self._bytes = 0
+        self._full = False
+        self._displays: dict[str, int] = {}
 
     def begin(self, cell: int) -> None:
         """The cell of that number begins."""
@@ -45,11 +50,18 @@ class Ear:
             return True
         if kind == "stream":
             self._stream(str(content.get("name")), str(content.get("text", "")))
-        was, size = self._bytes, _size(content)
-        self._bytes += size
-        if was <= MOST_BYTES < self._bytes:
-            self._warn("The outputs are larger than the notebook may become: the rest of them is left out.")
-        return self._bytes <= MOST_BYTES
+        display = str((content.get("transient") or {}).get("display_id", ""))
+        size = _size(content)
+        more = size - self._displays.get(display, 0) if kind == "update_display_data" else size
+        if self._bytes + more > MOST_BYTES:
+            if not self._full:
+                self._warn("The outputs are larger than the notebook may become: what does not fit is left out.")
+            self._full = True
+            return False
+        self._bytes += more
+        if display:
+            self._displays[display] = size
+        return True
 
     def _stream(self, stream: str, text: str) -> None:
         if stream not in _STREAMS:
@@ -86,4 +98,16 @@ def _bearing() -> Iterator[None]:
 def _size(content: Mapping[str, Any]) -> int:
     if "text" in content:
         return len(str(content["text"]))
-    return sum(len(str(value)) for value in (content.get("data") or {}).values())
+    data, about = content.get("data") or {}, content.get("metadata") or {}
+    return _AROUND + sum(len(str(value)) for value in (*data.values(), about))
+
+
+def shortened_error(content: Mapping[str, Any]) -> dict[str, Any]:
+    """An error's message as a document bears it: the beginning of what it says and of where."""
+    lines, left = [], _LONGEST_TRACEBACK
+    for line in content.get("traceback") or ():
+        lines.append(str(line)[:left])
+        left -= len(lines[-1])
+        if left <= 0:
+            break
+    return {**content, "evalue": str(content.get("evalue", ""))[:_LONGEST_ERROR], "traceback": lines}

@@ -36,6 +36,7 @@ CATALOGUE = Catalogue(
         _work("Wait", ("First", "tick"), ("Wait", "wait"), ("Last", "tick"), kind=RunKind.OPERATION),
         _work("OnlyWait", ("Wait", "wait")),
         _work("CountThenWait", ("Count", "count"), ("Wait", "wait")),
+        _work("EnrichThenWait", ("Enrich", "enrich"), ("Wait", "wait")),
         _work("CountThenWait", ("Count", "count"), ("Wait", "wait"), kind=RunKind.OPERATION),
         *(
             _work(name, ("Only", function), kind=RunKind.OPERATION)

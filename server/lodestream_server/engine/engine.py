@@ -136,7 +136,7 @@ class Engine:
         unended = await recover(self._store, self._clock, self._leavings)
         for run in unended:
             self._seen(run)
-        self._prerequisites.recovered(unended)
+        await self._prerequisites.recovered(unended)
         self._timers.start()
         self.retention.start()
         self._dispatcher.start()

@@ -22,14 +22,13 @@ from lodestream_server.runs.state import RunState
 from lodestream_server.runs.states import State
 from lodestream_server.store.appending import Fact, Guard, RaceLost
 from lodestream_server.store.batches import find_batch
+from lodestream_server.store.leaving import ENRICHED, leaving, settled
 from lodestream_server.store.reading import Scope
 from lodestream_server.store.records import Dataset, artifacts_of, find_dataset
 from lodestream_server.store.store import Store
 
 log = logging.getLogger(__name__)
 
-#: Kind of the artifact that is an event log for whoever comes after.
-ENRICHED = "EnrichedDataset"
 #: While the store cannot write, or has no room for what was left, it is asked again after this, twice, four times …
 _AGAIN_S, _LONGEST_S = 1.0, 60.0
 
@@ -69,8 +68,15 @@ class Prerequisites:
             if isinstance(event.body, ArtifactStored) and event.body.kind == ENRICHED:
                 self._leaving.add(event.run_id)
 
-    def recovered(self, runs: Sequence[RunState]) -> None:
-        """What has not ended at a start: its batch may have been about to be stopped."""
+    async def recovered(self, runs: Sequence[RunState]) -> None:
+        """What has not ended at a start: its batch may have been about to be stopped. And what has, when what it left
+        is no dataset yet."""
+        for run_id in await self._store.read(leaving):
+            run = await self._store.run(run_id)
+            if run.state is State.COMPLETED:
+                self._soon(partial(self._register, run))
+            else:
+                self._leaving.add(run_id)
         for batch_id in sorted({run.batch_id for run in runs if run.batch_id}):
             self._soon(partial(self._settle, batch_id))
 
@@ -128,8 +134,10 @@ class Prerequisites:
     async def _register(self, run: RunState) -> None:
         try:
             await self._left_by(run)
-        except LodestreamError as fault:  # a run that needs it tries again
+        except LodestreamError as fault:  # a run that needs it tries again, and so does the next start
             log.warning("what %s left could not be made a dataset: %s", run.run_id, fault)
+            return
+        await self._store.write(lambda tx: settled(tx, run.run_id))
 
     async def _left_by(self, need: RunState) -> Dataset | None:
         scope = Scope(need.tenant_id, need.project_id)

@@ -14,7 +14,7 @@ from sqlite_utils import Migrations
 from lodestream.errors import DiskFull, LodestreamError, StoreDamaged, StoreTooNew, StoreUnavailable
 from lodestream_server.store.delivery_tables import DELIVERY
 
-VERSION = 5
+VERSION = 6
 migrations = Migrations("lodestream")
 
 
@@ -57,6 +57,16 @@ def m004_figures(db: sqlite_utils.Database) -> None:
 def m005_alarms(db: sqlite_utils.Database) -> None:
     """Warnings and errors of a run, without looking at its other lines."""
     db.execute(f"CREATE INDEX events_alarms ON events (run, sequence) WHERE {ALARMS}")
+
+
+@migrations()
+def m006_leaving(db: sqlite_utils.Database) -> None:
+    """Runs that leave a log for whoever comes after."""
+    db.execute("CREATE TABLE leaving (run TEXT PRIMARY KEY) WITHOUT ROWID")
+    db.execute(
+        "INSERT INTO leaving SELECT DISTINCT a.run FROM artifacts a JOIN runs r ON r.run = a.run"
+        " WHERE r.ended IS NULL AND json_extract(CAST(a.record AS TEXT), '$.kind') = 'EnrichedDataset'"
+    )
 
 
 #: What `lines` asks for in the same words, or SQLite does not find the index. The cast: bodies are JSON kept as bytes.

@@ -16,10 +16,12 @@ from lodestream.errors import CursorBeyondLog, RunNotFound
 from lodestream_server.runs.bodies import ArtifactStored
 from lodestream_server.runs.events import Event
 from lodestream_server.runs.state import RunState
+from lodestream_server.runs.states import State
 from lodestream_server.store import appending, reading, schema
 from lodestream_server.store.appending import ANYHOW, Fact, Guard
 from lodestream_server.store.doomed import doom
 from lodestream_server.store.files import Files
+from lodestream_server.store.leaving import ENRICHED, leaves, settled
 from lodestream_server.store.lock import DataDirLock
 from lodestream_server.store.readers import Query, Readers
 from lodestream_server.store.recent import Recent
@@ -253,6 +255,10 @@ def append_with_files(tx: Transaction, run_id: str, facts: Sequence[Fact], guard
     for fact in facts:
         if isinstance(fact.body, ArtifactStored):
             add_artifact(tx, scope, run_id, fact.body, run.updated)
+            if fact.body.kind == ENRICHED:
+                leaves(tx, run_id)
+    if run.has_ended and run.state is not State.COMPLETED:
+        settled(tx, run_id)
     if run.receipt is not None and run.cancel is not None and not run.cancel.preserve:
         doom(tx, run_id)
     return run

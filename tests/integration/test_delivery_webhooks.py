@@ -242,6 +242,30 @@ async def test_a_delivery_is_given_up_after_the_registered_attempts_and_can_be_s
     assert (stats.begun, stats.delivered, stats.failed) == (1, 1, 0)
 
 
+async def test_asking_twice_at_once_sends_once_again(tmp_path):
+    """Whoever comes second gets what the first one asked for; nothing of it is left behind."""
+    async with receiving() as receiver, delivering(tmp_path) as world:
+        hooks = world.delivery.webhooks
+        hook = await hooks.register(SCOPE, webhook(receiver.url(), "operation.completed"))
+        await whole_run(world.store, "op-1")
+        await receiver.until(lambda r: len(r.taken) == 1)
+
+        async def delivered():
+            return (await hooks.deliveries(SCOPE, hook.endpoint_id, "DELIVERED", PageRequest())).items
+
+        ((delivery),) = await eventually(delivered)
+        name = delivery.newest.delivery_id
+        asked = await asyncio.gather(*(hooks.redeliver(SCOPE, hook.endpoint_id, name) for _ in range(5)))
+        assert {one.standing for one in asked} == {"PENDING"}
+        (delivery,) = await eventually(delivered)
+        assert [one.outcome for one in delivery.attempts] == ["delivered", "tried", "delivered"]
+        assert len(receiver.got) == 2
+        stats = (await hooks.get(SCOPE, hook.endpoint_id)).stats
+        assert (stats.begun, stats.delivered, stats.failed) == (1, 1, 0)
+        assert world.delivery._service._tasks
+        assert not [task for task in world.delivery._service._tasks if task.done()]
+
+
 async def test_waits_grow_by_the_registered_factor_up_to_the_cap(tmp_path):
     """60 s, 120 s, then never more than 150 s, a fifth more or less; the clock is the test's."""
     clock = ManualClock()

@@ -78,7 +78,8 @@ class Courier:
                 if live.stopped.is_set() or await self._attempt(live, parcel, cursor):
                     return
         finally:
-            del self.under_way[parcel.delivery_id]
+            if self.under_way.get(parcel.delivery_id) is parcel:  # not one that was asked for as this one ended
+                del self.under_way[parcel.delivery_id]
 
     async def _wait(self, live: Live, parcel: Parcel) -> None:
         if parcel.due is None or parcel.due <= self._clock.now():

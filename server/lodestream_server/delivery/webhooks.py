@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from lodestream.errors import DeliveryNotFound, InvalidField, QuotaExceeded, Violation, WebhookNotFound
 from lodestream_server.delivery import attempt_log, attempts, checking, rows
@@ -142,18 +143,20 @@ class Webhooks:
         delivery = await self._store.read(lambda db: attempt_log.find(db, webhook.number, delivery_id))
         if delivery is None:
             raise DeliveryNotFound
-        waits = delivery.standing == "PENDING"
+        waits, now = delivery.standing == "PENDING", self._clock.now()
         if waits and (parcel := self._courier.under_way.get(delivery_id)) is not None:
             parcel.hurry.set()
-            now = self._clock.now()
             return Delivery((*delivery.attempts[:-1], replace(delivery.newest, next=now)))
         parcel = await self._again(webhook, delivery.newest)
         if parcel is None:
             raise DeliveryNotFound("The event of this delivery is no longer kept.")
         if not waits:
-            newest, now = delivery.newest, self._clock.now()
-            asked = await self._store.write(lambda tx: attempts.ask_again(tx, webhook.number, newest, now))
-            delivery = Delivery((*delivery.attempts, asked))
+            asked, again = await self._store.write(
+                partial(_ask_again, delivery=delivery, number=webhook.number, now=now)
+            )
+            if not again:  # somebody else asked at the same time: theirs is on its way
+                return asked
+            delivery = asked
         self._send(webhook, parcel)
         return delivery
 
@@ -179,6 +182,14 @@ class Webhooks:
         await self._store.write(lambda tx: rows.keep(tx, found.number, changed))
         if (live := self._service.live(found.number)) is not None:
             live.endpoint = replace(live.endpoint, registration=changed)
+
+
+def _ask_again(tx: Transaction, delivery: Delivery, number: int, now: datetime) -> tuple[Delivery, bool]:
+    """The delivery as it stands after it, and whether it was settled until now."""
+    found = attempt_log.find(tx.connection, number, delivery.newest.delivery_id) or delivery
+    if found.standing == "PENDING":
+        return found, False
+    return Delivery((*found.attempts, attempts.ask_again(tx, number, found.newest, now))), True
 
 
 def _rotated(registration: Registration, new: str, until: datetime) -> Registration:

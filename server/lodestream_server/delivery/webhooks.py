@@ -151,12 +151,11 @@ class Webhooks:
         if parcel is None:
             raise DeliveryNotFound("The event of this delivery is no longer kept.")
         if not waits:
-            asked, again = await self._store.write(
-                partial(_ask_again, delivery=delivery, number=webhook.number, now=now)
-            )
-            if not again:  # somebody else asked at the same time: theirs is on its way
-                return asked
-            delivery = asked
+            job = partial(_ask_again, number=webhook.number, delivery_id=delivery_id, now=now)
+            again, ours = await self._store.write(job)
+            if not ours:  # somebody else asked at the same time: theirs is on its way
+                return again
+            delivery = again
         self._send(webhook, parcel)
         return delivery
 
@@ -184,9 +183,11 @@ class Webhooks:
             live.endpoint = replace(live.endpoint, registration=changed)
 
 
-def _ask_again(tx: Transaction, delivery: Delivery, number: int, now: datetime) -> tuple[Delivery, bool]:
-    """The delivery as it stands after it, and whether it was settled until now."""
-    found = attempt_log.find(tx.connection, number, delivery.newest.delivery_id) or delivery
+def _ask_again(tx: Transaction, number: int, delivery_id: str, now: datetime) -> tuple[Delivery, bool]:
+    """The delivery as it stands after it, and whether it was settled until now. Raises DeliveryNotFound."""
+    found = attempt_log.find(tx.connection, number, delivery_id)
+    if found is None:
+        raise DeliveryNotFound  # its webhook was deleted meanwhile
     if found.standing == "PENDING":
         return found, False
     return Delivery((*found.attempts, attempts.ask_again(tx, number, found.newest, now))), True

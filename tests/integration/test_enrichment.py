@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from lodestream_server.workloads.mining.discovery import discover
 from lodestream_server.workloads.mining.loading import load
-from lodestream_server.workloads.phase import Cancelled
+from lodestream_server.workloads.phase import Cancelled, DatasetFile
 from lodestream_server.workloads.rehearsal import Rehearsal
 
 from lodestream.samples.loan_applications import write_log
@@ -216,3 +216,31 @@ def test_a_log_is_enriched_twice_without_losing_a_column(tmp_path):
     again = World(tmp_path / "twice", dataset(path), {"outputFormat": "csv"})
     columns = again.run("Output Generation").results["outputColumns"]
     assert {"variant", "derived_variant", "source_record", "source_record_of_this_run"} <= set(columns)
+
+
+@pytest.mark.parametrize("word", ["csv", "parquet", "xes"])
+def test_the_dataset_reads_back_as_it_was_written(tmp_path, word):
+    """Odd texts, mixed types, and attributes of a case that differ within it."""
+    lines = (
+        "case,activity,time,amount,note,case:region",
+        '=1+1,"A, ""x""",2024-01-01T00:00:00.123456Z,1,"two\nlines",N',
+        "c2,B & <b>,2024-01-01T00:00:01Z,2.5,'; DROP,",
+        'c2,"  sp ",2024-01-01T00:00:02+03:00,,"a\tb",S',
+        "007,ünï,2023-12-31T23:00:00Z,1e10,😀,x",
+        "NA,null,2024-01-01,-0.5,NA,T",
+    )
+    first = World(tmp_path, dataset(_written(tmp_path / "log.csv", lines)), {"cleaningRules": [], "outputFormat": word})
+    before = first.rows("Data Enrichment").sort("case_id", "timestamp")
+    first.run("Output Generation")
+    (path,) = first.finished["Output Generation"].folder.glob(f"*.{word}")
+    (tmp_path / "again").mkdir()
+    file = DatasetFile("d-2", path.name, path, word, path.stat().st_size)
+    after = World(tmp_path / "again", file, {"cleaningRules": []}).rows("Data Enrichment").sort("case_id", "timestamp")
+    columns = [name for name in before.columns if name != "position"]
+    assert after.select(columns).equals(before.select(columns))
+    assert after.select(columns).schema == before.select(columns).schema
+
+
+def _written(path, lines):
+    path.write_text("\n".join(lines) + "\n", "utf-8")
+    return path

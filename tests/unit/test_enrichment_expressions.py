@@ -63,6 +63,9 @@ def value(text, zone="UTC"):
         ("any_of_case(activity == 'Pay')", [True, True, False]),
         ("next(activity)", ["Pay", None, None]),
         ("None", [None, None, None]),
+        ("rate in [0, 2]", [True, False, True]),
+        ("rate not in [0, 2]", [False, True, False]),
+        ("9223372036854775807 * 2", [None, None, None]),
     ],
 )
 def test_an_expression_computes_what_it_says(text, values):
@@ -111,6 +114,10 @@ def test_parts_of_a_time_follow_the_time_zone():
         ("activity * 2", 1, "types do not fit"),
         ("matches(activity, '[')", 19, "no regular expression: unclosed"),
         ("hour(activity)", 1, "types do not fit"),
+        ("round(rate, -2)", 1, "round cannot take these"),
+        ("rate in [1, 'x']", 1, "types do not fit"),
+        ("timestamp > 5", 1, "a time is compared with a time"),
+        ("timestamp - first(timestamp) > 3600", 1, "seconds_between"),
     ],
 )
 def test_what_is_not_allowed_is_refused_with_its_place(text, place, said):

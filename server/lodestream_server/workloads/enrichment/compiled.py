@@ -1,7 +1,7 @@
 """A checked expression becomes a polars expression over the columns of the log.
 
 Only functions of the table below are ever called; none of them reaches outside the row or its case. What cannot be
-computed (a division by nothing, a text that is no number) is null, never infinity.
+computed (a division by nothing, a text that is no number, an integer wider than 64 bits) is null, never infinity.
 """
 
 import ast
@@ -38,12 +38,14 @@ def check(schema: Mapping[str, pl.DataType], expressions: tuple[Expression, ...]
 def _result(frame: pl.DataFrame, expression: Expression, zone: str) -> pl.Series:
     if expression.name in frame.columns:
         raise expression.wrong(expression.tree, f'a column "{expression.name}" is there already: choose another name')
-    built = _Builder(expression, tuple(frame.columns), zone).build(expression.tree)
+    built = _Builder(expression, frame.clear(), zone).build(expression.tree)
     values = frame.with_columns(built.alias(expression.name))[expression.name]
     if values.dtype == pl.Duration:
         return (values.dt.total_microseconds() / 1e6).alias(expression.name)
     if values.dtype.is_float():
         return values.set(~values.is_finite(), None)
+    if values.dtype.is_integer():
+        return values.cast(pl.Int64, strict=False)
     return values.cast(pl.String) if values.dtype == pl.Null else values
 
 
@@ -54,9 +56,10 @@ def _first_line(wrong: Exception) -> str:
 class _Builder:
     """Walks one tree."""
 
-    def __init__(self, expression: Expression, columns: tuple[str, ...], zone: str) -> None:
+    def __init__(self, expression: Expression, empty: pl.DataFrame, zone: str) -> None:
         self._expression = expression
-        self._columns = columns
+        self._empty = empty
+        self._columns = tuple(empty.columns)
         self._zone = zone
 
     def build(self, node: ast.expr) -> pl.Expr:
@@ -96,13 +99,24 @@ class _Builder:
         parts, left = [], self.build(node.left)
         for operator, right in zip(node.ops, node.comparators, strict=True):
             if isinstance(right, ast.List | ast.Tuple):
-                inside = left.is_in([literal(item) for item in right.elts])
+                inside = pl.any_horizontal([left == literal(item) for item in right.elts])
                 parts.append(inside if isinstance(operator, ast.In) else ~inside)
             else:
                 other = self.build(right)
+                self._check_times(node, (left, other))
                 parts.append(_COMPARED[type(operator)](left, other))
                 left = other
         return parts[0] if len(parts) == 1 else pl.all_horizontal(parts)
+
+    def _check_times(self, node: ast.Compare, sides: tuple[pl.Expr, pl.Expr]) -> None:
+        """Polars would take a number for microseconds."""
+        one, other = (self._empty.select(side.alias("side")).schema["side"] for side in sides)
+        if (one.is_temporal() and other.is_numeric()) or (one.is_numeric() and other.is_temporal()):
+            raise self._expression.wrong(
+                node,
+                'a time is compared with a time, such as date("2024-01-31"), and a time between two with '
+                "seconds_between, hours_between or days_between",
+            )
 
     def _call(self, node: ast.Call) -> pl.Expr:
         named = column_called(node)
@@ -121,7 +135,7 @@ class _Builder:
         ]
         try:
             return CALLED[name](*arguments)
-        except (TypeError, ValueError) as wrong:
+        except (TypeError, ValueError, OverflowError) as wrong:
             raise self._expression.wrong(node, f"{name} cannot take these arguments") from wrong
 
 

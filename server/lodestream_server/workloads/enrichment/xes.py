@@ -1,7 +1,8 @@
 """The enriched log as XES 1.0 (IEEE 1849): a trace a case, an event a row, every column an attribute of its type.
 
 Written in whole buckets, built by polars column by column; texts are escaped, and what XML does not allow becomes
-U+FFFD. Columns called `case:…` become attributes of the trace, as reading XES makes them.
+U+FFFD. Columns called `case:…` become attributes of the trace, as reading XES makes them; where they differ within a
+case they stay attributes of its events, under their whole name.
 """
 
 from collections.abc import Mapping
@@ -64,12 +65,13 @@ def append(frame: pl.DataFrame, stream: BinaryIO) -> None:
     head = pl.concat_str(
         pl.lit("<trace>"),
         _attribute("case_id", "concept:name", frame.schema["case_id"]),
-        *(_attribute(name, name.removeprefix(_CASE), frame.schema[name]) for name in of_case),
+        *(_of_trace(name, name.removeprefix(_CASE), frame.schema[name], whole=True) for name in of_case),
         pl.lit("\n"),
     )
     events = pl.concat_str(
         pl.lit("<event>"),
         *(_attribute(name, _STANDARD.get(name, name), frame.schema[name]) for name in of_event),
+        *(_of_trace(name, name, frame.schema[name], whole=False) for name in of_case),
         pl.lit("</event>\n"),
     )
     last = first.shift(-1, fill_value=True)
@@ -89,6 +91,12 @@ def _attribute(column: str, key: str, kind: pl.DataType) -> pl.Expr:
     type_ = native(kind)
     opening = f'<{_TAGS[type_]} key={quoteattr(_clean(key))} value="'
     return pl.concat_str(pl.lit(opening), _value(pl.col(column), type_), pl.lit('"/>')).fill_null("")
+
+
+def _of_trace(column: str, key: str, kind: pl.DataType, *, whole: bool) -> pl.Expr:
+    """The attribute where its value is the same through the whole case, or where it is not."""
+    same = pl.col(column).eq_missing(pl.col(column).first()).all().over("case_id")
+    return pl.when(same == whole).then(_attribute(column, key, kind)).otherwise(pl.lit(""))
 
 
 def _value(value: pl.Expr, type_: str) -> pl.Expr:

@@ -76,7 +76,10 @@ class XesSource:
         columns = {}
         for name in order:
             own = name in parser.event_types
-            if own:
+            if own and name.startswith("case:") and name != CASE:  # of the event where cases differ within
+                key = name.removeprefix("case:")
+                values = [row.get(name, trace.attributes.get(key)) for trace, row in events]
+            elif own:
                 values = [row.get(name) for row in rows]
             elif name == CASE:
                 values = [trace.attributes.get("concept:name") or f"trace {trace.number + 1}" for trace in traces]

@@ -8,10 +8,12 @@ from functools import partial
 from typing import Any
 
 import pytest
+from lodestream_server.delivery.endpoints import Registration, Wishes
 from lodestream_server.engine.batches import NewBatch, NewStep
 from lodestream_server.engine.datasets import NewDataset
 from lodestream_server.engine.keeping import Keep, Policy
 from lodestream_server.engine.models import CancelOrder, RetryOrder
+from lodestream_server.runs.codec import dump
 from lodestream_server.runs.events import ALONG_THE_WAY
 from lodestream_server.runs.states import RunKind
 from lodestream_server.settings import ServerSettings
@@ -161,6 +163,19 @@ def _endpoint(tx, row):
 
 def _served(tx, name):
     tx.connection.execute("UPDATE endpoints SET status = 'DISABLED' WHERE endpoint = ?", (name,))
+
+
+async def test_a_subscription_over_a_websocket_keeps_nothing(tmp_path):
+    """It is shown and never served: whoever holds it open hears the run by a stream."""
+    clock = ManualClock()
+    async with engine_at(tmp_path / "data", clock, retention=keeping(events_days=1, artifacts_days=1)) as engine:
+        run = await finished(engine)
+        registration = dump(Registration(Wishes(("jobCompleted",)), served=False))
+        row = ("sub-1", "subscription", SCOPE.tenant_id, SCOPE.project_id, run, "ACTIVE", 0, 0, registration)
+        await engine.store.write(partial(_endpoint, row=row))
+        clock.advance(DAY + 1)
+        swept = await engine.retention.sweep()
+        assert (swept.runs_cut, swept.runs_emptied) == (1, 1)
 
 
 async def test_request_ids_are_forgotten_when_they_are_old_and_their_run_has_ended(tmp_path):

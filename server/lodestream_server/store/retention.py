@@ -24,8 +24,9 @@ _FREE: Final = (
     " SELECT u.used FROM uses u JOIN runs w ON w.run = u.run WHERE u.kind = 'run' AND w.ended IS NULL UNION"
     " SELECT d.needs FROM dependencies d JOIN needed n ON n.run = d.run) SELECT run FROM needed)"
     " AND NOT EXISTS (SELECT 1 FROM retries t JOIN runs w ON w.run = t.run WHERE t.origin = r.run AND w.ended IS NULL)"
-    " AND NOT EXISTS (SELECT 1 FROM endpoints p WHERE p.status = 'ACTIVE' AND p.tenant = r.tenant AND (p.run = r.run"
-    " OR (p.kind = 'webhook' AND p.cursor <"
+    " AND NOT EXISTS (SELECT 1 FROM endpoints p WHERE p.status = 'ACTIVE' AND p.tenant = r.tenant AND ((p.run = r.run"
+    # A subscription over a WebSocket is shown, and served elsewhere.
+    " AND coalesce(json_extract(CAST(p.registration AS TEXT), '$.served'), 1)) OR (p.kind = 'webhook' AND p.cursor <"
     " (SELECT v.position FROM events v WHERE v.run = r.run ORDER BY v.sequence DESC LIMIT 1))"
     # A callback of a batch carries the batch where others carry the run; it tells of every operation. Apart from the
     # run looked at, or SQLite would read every state for it.

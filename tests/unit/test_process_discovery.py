@@ -11,12 +11,15 @@ from lodestream_server.workloads.declared.analysis import JOB as ANALYSIS
 from lodestream_server.workloads.declared.mining import JOB, OPERATION
 from lodestream_server.workloads.mining.report.frame import Caption
 from lodestream_server.workloads.parameters import violations
+from lodestream_server.workloads.phase import Cancelled
 from lodestream_server.workloads.process_models import discovery
 from lodestream_server.workloads.process_models.alpha import NoModel, alpha_net, usable
 from lodestream_server.workloads.process_models.behaviour import Behaviour
+from lodestream_server.workloads.process_models.dfg_net import dfg_net
 from lodestream_server.workloads.process_models.discovery import ALGORITHMS, Discovered, discovered
 from lodestream_server.workloads.process_models.net import PetriNet, Transition
 from lodestream_server.workloads.process_models.picture import picture
+from lodestream_server.workloads.process_models.pnml import write_pnml
 
 from lodestream.samples.loan_process import way
 from tests.unit.process_model_world import Trace, language, replays
@@ -233,3 +236,27 @@ def test_a_picture_shows_every_activity_and_what_is_too_large_is_not_drawn() -> 
     assert "<a>" not in drawing
     large = PetriNet(("p",), (Transition("t", "x"),), (("p", "t"),) * 131, {"p": 1}, {"p": 1})
     assert picture(large, Caption("T", "s")) is None
+
+
+def test_a_net_of_many_edges_can_be_left_in_its_midst(tmp_path: Path) -> None:
+    """While it is made, and while it is written."""
+    names = [f"A{number}" for number in range(90)]
+    log = Behaviour(
+        activities=dict.fromkeys(names, 90),
+        starts={names[0]: 1},
+        ends={names[-1]: 1},
+        steps={(one, other): 1 for one in names for other in names},
+        variants=(),
+        cases=1,
+    )
+    checks: list[None] = []
+    net = dfg_net(log, lambda: checks.append(None))
+    assert len(checks) > 5
+
+    def stop() -> None:
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        dfg_net(log, stop)
+    with pytest.raises(Cancelled):
+        write_pnml(net, tmp_path / "net.pnml", stop)

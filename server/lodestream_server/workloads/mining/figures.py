@@ -16,6 +16,9 @@ from lodestream_server.workloads.phase import Json
 #: About 128 MB of (key, value) pairs.
 ROWS_AT_ONCE = 8_000_000
 
+#: Of these so many are looked at between two cancel points, unless a single key has more.
+_BETWEEN = 1_000_000
+
 #: Quantiles lie on the straight line between the two nearest values (as in R type 7 and NumPy's default).
 QUANTILE: Literal["linear"] = "linear"
 
@@ -33,16 +36,20 @@ def keep(folder: Path, name: str, number: int, rows: pl.DataFrame) -> None:
 
 
 def parts(folder: Path, name: str, check: Callable[[], None], together: int = 1) -> Iterator[pl.DataFrame]:
-    """The rows kept under `name`, by key, in parts of about `ROWS_AT_ONCE`; all rows of a key are in one part.
+    """The rows kept under `name`, by key, in parts small enough to be looked at between two cancel points; about
+    `ROWS_AT_ONCE` are in memory, and all rows of a key are in one part.
 
     With `together`, so are all rows of the keys that agree in `key // together`.
     """
     scan = pl.scan_parquet(sorted((folder / name).glob("*.parquet")), glob=False)
     group = pl.col("key") // together
     sizes = scan.group_by(key=group).agg(pl.len()).sort("key").collect()
-    for low, high in _ranges(sizes):
+    for low, high in _ranges(sizes, ROWS_AT_ONCE):
         check()
-        yield scan.filter(group.is_between(low, high)).collect()
+        rows = scan.filter(group.is_between(low, high)).collect()
+        for first, last in _ranges(sizes.filter(pl.col("key").is_between(low, high)), _BETWEEN):
+            check()
+            yield rows.filter(group.is_between(first, last))
 
 
 def summarise(folder: Path, name: str, check: Callable[[], None]) -> pl.DataFrame:
@@ -70,8 +77,8 @@ def _joined(rows: list[pl.DataFrame]) -> pl.DataFrame:
     return pl.concat(rows).sort("key") if rows else _summary(_NOTHING, pl.col("key"))
 
 
-def _ranges(sizes: pl.DataFrame) -> list[tuple[int, int]]:
-    chunks = sizes.with_columns(chunk=(pl.col("len").cum_sum() - pl.col("len")) // ROWS_AT_ONCE)
+def _ranges(sizes: pl.DataFrame, most: int) -> list[tuple[int, int]]:
+    chunks = sizes.with_columns(chunk=(pl.col("len").cum_sum() - pl.col("len")) // most)
     ranges = chunks.group_by("chunk", maintain_order=True).agg(low=pl.col("key").min(), high=pl.col("key").max())
     return list(zip(ranges["low"].to_list(), ranges["high"].to_list(), strict=True))
 

@@ -129,12 +129,14 @@ class Loading:
 
     def _read(self, partition: Partition, rejects: Rejects) -> None:
         for batch in self.source.batches():
+            self.phase.check()
             sifted = sift(batch.frame, self.roles)
             rejects.add(sifted.rejected)
             rejects.add_malformed(batch.malformed)
             for name in sifted.rows.columns:
                 if name not in STANDARD and not name.startswith("__"):
                     self.kinds.see(name, sifted.rows[name])
+            self.phase.check()
             partition.add(sifted.rows)
             self.tally.read += batch.records
             self._progress(f"Reading records, {rejects.total:,} rejected" if rejects.total else "Reading records")
@@ -145,6 +147,7 @@ class Loading:
         folder.mkdir(exist_ok=True)
         for number in partition.numbers():
             rows = partition.read(number)
+            self.phase.check()
             if rows is not None:
                 self._write_bucket(f"bucket-{number:03d}.parquet", rows, rejects)
                 self._progress(f"Sorting and writing, part {number + 1} of {partition.buckets}")
@@ -162,6 +165,7 @@ class Loading:
         if done.rows.is_empty():
             return
         kept = converted(done.rows, self.kinds, self.attributes)
+        self.phase.check()
         cases = int(kept.select((pl.col("case_id") != pl.col("case_id").shift(1)).sum()).item()) + 1
         with writing():
             kept.write_parquet(self.phase.out / FOLDER / name, compression="zstd", compression_level=1)

@@ -29,7 +29,7 @@ def _files(phase: Phase, found: Discovered) -> list[str]:
     """Publishes the net in each form that can hold it; the names of the files."""
     net, said = found.net, f"discovered with {SPOKEN[found.algorithm]}"
     pnml, bpmn, svg = (phase.out / name for name in (PNML_FILE, BPMN_FILE, PICTURE_FILE))
-    write_pnml(net, pnml)
+    write_pnml(net, pnml, phase.check)
     phase.artifact(
         pnml,
         name="Process model (PNML)",

@@ -4,13 +4,16 @@ together (splits); and the Petri net that says the same.
 Activities are numbers here. A split or a join of several is an AND, several of them are an XOR.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lodestream_server.workloads.process_models.net import PetriNet, Transition
 
 #: Before the first and behind the last activity of a case.
 START, END = -1, -2
+
+#: Silent transitions looked at between two cancel points.
+_AT_ONCE = 2_000
 
 Binding = frozenset[int]
 Bindings = Mapping[int, frozenset[Binding]]
@@ -42,7 +45,7 @@ def choices(edges: Sequence[tuple[int, int]]) -> CausalNet:
     )
 
 
-def petri_net(causal: CausalNet, names: Sequence[str], title: str) -> PetriNet:
+def petri_net(causal: CausalNet, names: Sequence[str], check: Callable[[], None], title: str) -> PetriNet:
     """A transition for each activity, silent ones for the bindings, a place for each edge; what only passes tokens on
     is then taken out, which changes no complete trace.
     """
@@ -50,13 +53,15 @@ def petri_net(causal: CausalNet, names: Sequence[str], title: str) -> PetriNet:
     for activity in causal.activities:
         draft.add(names[activity], [("in", activity)], [("out", activity)])
     for activity in (START, *causal.activities):
+        check()
         for binding in sorted(causal.splits.get(activity, ()), key=sorted):
             draft.add(None, [("out", activity)], [("edge", activity, target) for target in sorted(binding)])
     for activity in (*causal.activities, END):
+        check()
         for binding in sorted(causal.joins.get(activity, ()), key=sorted):
             draft.add(None, [("edge", source, activity) for source in sorted(binding)], [("in", activity)])
-    draft.fuse()
-    return draft.net(title)
+    draft.fuse(check)
+    return draft.net(title, check)
 
 
 Place = tuple[str, int] | tuple[str, int, int]
@@ -89,11 +94,14 @@ class _Draft:
         for place in after:
             self.producers[place].add(number)
 
-    def fuse(self) -> None:
+    def fuse(self, check: Callable[[], None]) -> None:
         """Takes out silent transitions from one place to one place where either place knows no other way."""
         waiting = [number for number, label in enumerate(self.labels) if label is None]
         while waiting:
-            left = [number for number in waiting if not self._fused(number)]
+            left = []
+            for begin in range(0, len(waiting), _AT_ONCE):
+                left += [number for number in waiting[begin : begin + _AT_ONCE] if not self._fused(number)]
+                check()
             if len(left) == len(waiting):
                 return
             waiting = left
@@ -132,14 +140,16 @@ class _Draft:
             self.producers[place].discard(number)
         self.before[number], self.after[number] = set(), set()
 
-    def net(self, title: str) -> PetriNet:
+    def net(self, title: str, check: Callable[[], None]) -> PetriNet:
         names = {_SOURCE: "start", _SINK: "end"}
         for place in self.consumers:
             names.setdefault(place, f"p{len(names) - 1}")
         kept = [number for number in range(len(self.labels)) if self.before[number]]
         transitions = tuple(Transition(f"t{i}", self.labels[number]) for i, number in enumerate(kept, 1))
         arcs: list[tuple[str, str]] = []
-        for step, number in zip(transitions, kept, strict=True):
+        for index, (step, number) in enumerate(zip(transitions, kept, strict=True)):
+            if index % _AT_ONCE == 0:
+                check()
             arcs += [(names[place], step.name) for place in sorted(self.before[number])]
             arcs += [(step.name, names[place]) for place in sorted(self.after[number])]
         return PetriNet(tuple(names.values()), transitions, tuple(arcs), {"start": 1}, {"end": 1}, title)

@@ -77,7 +77,7 @@ def discovered(
     """
     check()
     if algorithm == DFG:
-        return Discovered(dfg_net(behaviour, title), algorithm, DFG)
+        return Discovered(dfg_net(behaviour, check, title), algorithm, DFG)
     if algorithm == ALPHA:
         try:
             net = alpha_net(behaviour, scratch, check, title)
@@ -93,5 +93,5 @@ def _heuristics(behaviour: Behaviour, requested: str, check: Callable[[], None],
     mined = heuristics_net(behaviour, check, title)
     if not mined.net.transitions:
         reason = "No activity lies on a way of strong dependencies from a start to an end"
-        return Discovered(dfg_net(behaviour, title), requested, DFG, reason)
+        return Discovered(dfg_net(behaviour, check, title), requested, DFG, reason)
     return Discovered(mined.net, requested, HEURISTICS, None, mined.left_out, mined.dependency, mined.replayed)

@@ -54,7 +54,8 @@ def heuristics_net(behaviour: Behaviour, check: Callable[[], None], title: str =
         causal = causal if cases else choices(sorted(_on_the_way(edges)))
         left_out = [name for number, name in enumerate(names) if number not in causal.joins]
         left_out += list(behaviour.activities)[MOST_ACTIVITIES:]
-        best = Mined(petri_net(causal, names, title), tuple(left_out), dependency, cases / max(1, behaviour.listed))
+        net = petri_net(causal, names, check, title)
+        best = Mined(net, tuple(left_out), dependency, cases / max(1, behaviour.listed))
         if best.replayed >= ENOUGH:
             break
     assert best is not None, "DEPENDENCIES is not empty"

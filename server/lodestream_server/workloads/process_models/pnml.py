@@ -5,7 +5,7 @@ What PNML allows and a plain net cannot say (arc weights, inhibitor arcs, refere
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from lodestream_server.workloads.process_models.net import PetriNet, Transition
@@ -13,6 +13,8 @@ from lodestream_server.workloads.process_models.xml_tree import Element, escaped
 
 #: Tokens in a place that aligning can count.
 MOST_TOKENS = 255
+#: Lines written between two cancel points.
+_AT_ONCE = 20_000
 _INVISIBLE = "$invisible$"
 _TYPE = "http://www.pnml.org/version-2009/grammar/pnmlcoremodel"
 _GRAMMAR = "http://www.pnml.org/version-2009/grammar/pnml"
@@ -147,9 +149,13 @@ def _only(places: tuple[str, ...], passed: set[str], side: str) -> str:
     raise refused(f"has no {what}, and {found}: add {what}")
 
 
-def write_pnml(net: PetriNet, path: Path) -> None:
-    """Writes UTF-8 with ids p1 … and t1 …; names and labels stand beside them."""
-    path.write_text("\n".join(_lines(net)) + "\n", "utf-8")
+def write_pnml(net: PetriNet, path: Path, check: Callable[[], None] = lambda: None) -> None:
+    """Writes UTF-8 with ids p1 … and t1 …; names and labels stand beside them. `check` is called now and then."""
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        for number, line in enumerate(_lines(net)):
+            file.write(line + "\n")
+            if number % _AT_ONCE == 0:
+                check()
 
 
 def _lines(net: PetriNet) -> Iterator[str]:

@@ -138,3 +138,40 @@ def test_what_can_be_checked_at_submission_is(tmp_path):
     assert "first, last, only" in found["parameters.joins[1].keep"]
     assert len(found) == 3
     assert joins_of({"joins": [given["joins"][0]]})[0].by_case
+
+
+@pytest.mark.parametrize(
+    ("here", "there"),
+    [
+        (["7.0", "8", "9.5"], ["7", "8.0", "9.50"]),
+        (["9007199254740993", "7", "8"], ["9007199254740993", " 7 ", "8"]),
+        (["true", "false", "true"], ["True", "FALSE", "-"]),
+        (
+            ["2024-01-01", "2024-01-02", "2024-01-03"],
+            ["2024-01-01", "2024-01-02T00:00:00Z", "2024-01-03 03:00:00+03:00"],
+        ),
+        (["007", "a", "0.5"], ["007", "a", "0.5"]),
+    ],
+)
+def test_keys_meet_whatever_way_each_side_writes_them(tmp_path, here, there):
+    """Numbers as numbers, times as times; where the log has texts they stay texts."""
+    log = "case,activity,time,customer\n" + "".join(f"{n},A,2024-01-01,{key}\n" for n, key in enumerate(here))
+    other = "number,found\n" + "".join(f"{key},{key.strip()}\n" for key in there)
+    rows, _ = joined(tmp_path, BY_CUSTOMER, log=log, other=other)
+    assert None not in rows["found"].to_list()[: 2 if "-" in there else 3]
+
+
+def test_a_text_that_only_looks_like_a_number_finds_nothing_else(tmp_path):
+    """A customer 007 is not the customer 7."""
+    log = "case,activity,time,customer\n1,A,2024-01-01,007\n2,A,2024-01-01,x\n"
+    rows, _ = joined(tmp_path, BY_CUSTOMER, log=log, other="number,segment\n7,Seven\n")
+    assert rows["segment"].to_list() == [None, None]
+
+
+def test_a_dataset_without_rows_is_named(tmp_path):
+    """Not the log is empty, but what was to be joined."""
+    with pytest.raises(
+        BadInput, match=r'parameters.joins\[0\]: "customers.csv" cannot be joined. .* no rows'
+    ) as raised:
+        joined(tmp_path, BY_CUSTOMER, other="number,segment\n")
+    assert raised.value.details["field"] == "parameters.joins[0]"

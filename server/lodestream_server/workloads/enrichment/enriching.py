@@ -66,7 +66,7 @@ def open_clean(cleaning: Finished) -> ValidatedLog:
 def _read(phase: Phase, joins: tuple[Join, ...], log: ValidatedLog) -> list[Joining]:
     """The joins with their datasets read, in order. Raises BadInput when a name is taken."""
     raw = RawLog.load(phase.before("Data Loading").folder)
-    joined, taken = opened(phase, joins, log.columns, raw.used), set(log.columns)
+    joined, taken = opened(phase, joins, pl.read_parquet_schema(log.buckets[0].path), raw.used), set(log.columns)
     for join in joined:
         join.read(_telling(phase, log.events, join.file.name))
         if twice := sorted(taken.intersection(join.names.values())):
@@ -213,8 +213,8 @@ class Enriching:
             )
         if found["rowsNotUsed"]:
             self.phase.warn(
-                f'{found["keysWithSeveralRows"]:,} keys have several rows in "{found["dataset"]}": of each the '
-                f"{join.join.keep} counts",
+                f'Keys with several rows in "{found["dataset"]}": {found["keysWithSeveralRows"]:,}; of each the '
+                f"{join.join.keep} row counts",
                 type="SeveralRowsForKey",
                 count=found["rowsNotUsed"],
             )

@@ -1,7 +1,7 @@
 """Joins at work: rows of another dataset meet the events of the log by a key, in bounded memory.
 
 Both sides are dealt into parts by the hash of the key; one part of each is in memory at a time, and what an event
-gained waits on the disk for its bucket. Keys are compared as texts, white space around them cut off; durations become
+gained waits on the disk for its bucket. Keys are compared as `keys` says; durations become
 seconds. Of several rows with one key the first or the last in the file counts; an event never becomes two.
 """
 
@@ -13,6 +13,7 @@ import polars as pl
 
 from lodestream_server.workloads.enrichment.faults import fault, unknown
 from lodestream_server.workloads.enrichment.join import Join
+from lodestream_server.workloads.enrichment.keys import key_of
 from lodestream_server.workloads.mining.detect import roles
 from lodestream_server.workloads.mining.disk import writing
 from lodestream_server.workloads.mining.kinds import TYPES, Kinds, converted
@@ -35,6 +36,7 @@ class Joining:
     join: Join
     file: DatasetFile
     left: str
+    kind: pl.DataType
     right: str
     source: Source
     wanted: tuple[str, ...]
@@ -72,7 +74,7 @@ class Joining:
             found |= dict.fromkeys(columns)
             for name in columns:
                 self.kinds.see(name, frame[name])
-            keyed = frame.select(key_of(frame[self.right]).alias("__key"), *columns)
+            keyed = frame.select(key_of(frame[self.right], self.kind).alias("__key"), *columns)
             self.rows += keyed.height
             self.without_key += keyed["__key"].null_count()
             rows = keyed.filter(pl.col("__key").is_not_null())
@@ -183,33 +185,29 @@ class Joining:
             self.examples = list(dict.fromkeys([*self.examples, *keys]))[:_SHOWN]
 
 
-def key_of(values: pl.Series) -> pl.Series:
-    """A key as text: whole numbers without a point, white space cut off; null where nothing stands."""
-    if values.dtype.is_float():
-        whole = values.cast(pl.Int64, strict=False)
-        exact = (whole.cast(pl.Float64) == values).fill_null(False)
-        return pl.select(pl.when(exact).then(whole.cast(pl.String)).otherwise(values.cast(pl.String))).to_series()
-    texts = values.cast(pl.String).str.strip_chars()
-    return texts.set(texts == "", None)
-
-
-def opened(phase: Phase, joins: Sequence[Join], columns: Sequence[str], used: Mapping[str, str]) -> list[Joining]:
-    """The joins with their datasets opened and their columns found; `columns` are those of the log, `used` says how
-    the source calls the standard ones. Raises BadInput."""
+def opened(
+    phase: Phase, joins: Sequence[Join], columns: Mapping[str, pl.DataType], used: Mapping[str, str]
+) -> list[Joining]:
+    """The joins with their datasets opened and their columns found; `columns` are those of the log with their types,
+    `used` says how the source calls the standard ones. Raises BadInput."""
     # All of them hold their keys at once.
     flush = FLUSH_BYTES // max(1, len(joins))
     return [_opened(phase, number, join, columns, used, flush) for number, join in enumerate(joins)]
 
 
 def _opened(
-    phase: Phase, number: int, join: Join, columns: Sequence[str], used: Mapping[str, str], flush_bytes: int
+    phase: Phase, number: int, join: Join, columns: Mapping[str, pl.DataType], used: Mapping[str, str], flush_bytes: int
 ) -> Joining:
     if join.dataset_id not in phase.datasets:
         raise fault(f"{join.field}.datasetId", f'"{join.dataset_id[:60]}" is no dataset of this project')
     file = phase.datasets[join.dataset_id]
     folder = phase.scratch / f"join-{number}"
     folder.mkdir()
-    source = open_log(file, file.mapping, folder, phase.check)
+    try:
+        source = open_log(file, file.mapping, folder, phase.check)
+    except BadInput as wrong:
+        text = f'{join.field}: "{file.name}" cannot be joined. {wrong}'
+        raise BadInput(text, reason=wrong.reason, field=join.field, **wrong.details) from wrong
     left = _left(join, columns, used)
     right = _right(join, file, source)
     fixed = source.format in ("csv", "parquet")  # an XES file may show further columns later
@@ -218,11 +216,21 @@ def _opened(
             raise fault(f"{join.field}.columns", unknown(name, source.columns, "column there"), "MISSING_COLUMN")
     parts = bucket_count(source.records, source.content_bytes)
     return Joining(
-        join, file, left, right, source, join.columns, folder, parts, flush_bytes, kinds=Kinds(source.declared)
+        join,
+        file,
+        left,
+        columns[left],
+        right,
+        source,
+        join.columns,
+        folder,
+        parts,
+        flush_bytes,
+        kinds=Kinds(source.declared),
     )
 
 
-def _left(join: Join, columns: Sequence[str], used: Mapping[str, str]) -> str:
+def _left(join: Join, columns: Mapping[str, pl.DataType], used: Mapping[str, str]) -> str:
     if join.by_case:
         return "case_id"
     known = {name: name for name in columns} | {name: own for name, own in used.items() if own in columns}

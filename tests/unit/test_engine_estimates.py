@@ -120,3 +120,24 @@ def test_an_input_far_from_all_that_was_seen_gets_a_wider_interval():
     assert near is not None
     assert far is not None
     assert far.high_s / far.low_s > 1.5 * near.high_s / near.low_s
+
+
+@pytest.mark.parametrize(
+    "history",
+    [
+        [Past(10_000, 3.0), Past(12_000, 0.5), Past(11_000, 1.0)],
+        [Past(10_000, 3.0), Past(10_000, 0.5)],
+        [Past(1000, 0.001), Past(1001, 90_000.0), Past(1002, 0.001)],
+    ],
+)
+def test_small_inputs_say_nothing_of_a_huge_one(history):
+    """Instead of ages of the world, which no clock can show."""
+    assert duration(history, 5 * 10**9) is None
+    assert duration(history, 20 * 10**9) is None
+
+
+def test_small_inputs_say_something_of_a_small_one():
+    """Half a second to three for ten kilobytes."""
+    own = duration([Past(10_000, 3.0), Past(12_000, 0.5), Past(11_000, 1.0)], 10_000)
+    assert own is not None
+    assert 0 < own.low_s < 1 < own.high_s < 60

@@ -35,6 +35,7 @@ from lodestream_server.runs.shapes.as_operation import (
     as_started_operation,
 )
 from lodestream_server.runs.shapes.as_tracking import PROGRESS_KINDS, as_progress
+from lodestream_server.runs.shapes.common import completion
 from lodestream_server.runs.states import ENDED, State
 
 from lodestream import wire
@@ -184,3 +185,9 @@ def test_ended_runs_show_their_end():
         assert run.state in ENDED
         assert as_job(run, progress(run, at(60))).HasField("completion_time")
         assert isinstance(as_event(story(*LIVES[life])[-1], run), event_pb2.RunEvent)
+
+
+def test_an_estimate_beyond_all_time_promises_no_end():
+    """Stored by an earlier version; the run is shown all the same."""
+    assert completion(at(0), Range(0.0, 4e25)) is None
+    assert completion(at(0), Range(10.0, 20.0)) == at(15)

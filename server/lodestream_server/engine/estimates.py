@@ -22,15 +22,19 @@ _HOLDS = 0.9
 _PRIOR = 0.5
 #: Shortest time that is told from none.
 _LEAST_S = 0.001
+#: Four times what the longest time limit allows. An interval that reaches beyond it comes from sizes too unlike to compare.
+_LONGEST_S = 30 * 86_400.0
+#: Beyond this exponent there is no float.
+_STEEPEST = 700.0
 
 
 def duration(history: Sequence[Past], size_bytes: int | None) -> Range | None:
-    """Between what comparable runs took; None without any."""
+    """Between what comparable runs took; None without any, and where they say nothing of such a size."""
     if not size_bytes:
         low, high = _inner([max(past.duration_s, _LEAST_S) for past in history]) or (None, None)
     else:
         low, high = _of_size([past for past in history if past.size_bytes], size_bytes) or (None, None)
-    return None if low is None or high is None else Range(round(low, 3), round(high, 3))
+    return None if low is None or high is None or high > _LONGEST_S else Range(round(low, 3), round(high, 3))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +47,11 @@ class _Power:
 
     def scale(self, size: float) -> float:
         """The time of such a size against that of the middle one."""
-        return math.exp(self.grows * (math.log(size) - self.middle))
+        return math.exp(min(self.grows * (math.log(size) - self.middle), _STEEPEST))
 
     def doubt(self, size: float) -> float:
         """Factor to either side for not knowing `grows` better, the larger the farther from the sizes seen."""
-        return math.exp(2 * self.uncertain * abs(math.log(size) - self.middle))
+        return math.exp(min(2 * self.uncertain * abs(math.log(size) - self.middle), _STEEPEST))
 
 
 def _of_size(history: Sequence[Past], size_bytes: int) -> tuple[float, float] | None:

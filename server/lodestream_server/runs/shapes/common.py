@@ -42,7 +42,10 @@ def completion(start: datetime | None, estimate: Range | None) -> datetime | Non
     """When a run that begins then should be done."""
     if start is None or estimate is None:
         return None
-    return start + timedelta(seconds=(estimate.low_s + estimate.high_s) / 2)
+    try:
+        return start + timedelta(seconds=(estimate.low_s + estimate.high_s) / 2)
+    except OverflowError:  # of an estimate that an earlier version made from sizes too unlike to compare
+        return None
 
 
 def error_of(run: RunState) -> common_pb2.RunError | None:

@@ -22,7 +22,7 @@ _HOLDS = 0.9
 _PRIOR = 0.5
 #: Shortest time that is told from none.
 _LEAST_S = 0.001
-#: Four times what the longest time limit allows. An interval that reaches beyond it comes from sizes too unlike to compare.
+#: Four times what the longest time limit allows. An interval beyond it comes from sizes too unlike to compare.
 _LONGEST_S = 30 * 86_400.0
 #: Beyond this exponent there is no float.
 _STEEPEST = 700.0

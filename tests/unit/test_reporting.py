@@ -22,6 +22,7 @@ from lodestream_server.workloads.reporting.speech import LANGUAGES, speech_of
 from PIL import ImageFont
 from pptx import Presentation
 
+from tests.unit.enrichment_world import world as enrichment
 from tests.unit.mining_world import event, events, minute
 from tests.unit.reporting_world import ENDED, Page, files, mined, pdf_objects, pdf_pages, reported
 
@@ -403,3 +404,25 @@ def test_one_is_one():
         ["und 1 weitere Zeile", "und 1.200 weitere Zeilen"],
         ["et 1 autre ligne", "et 1\u202f200 autres lignes"],
     ]
+
+
+def test_prepared_data_add_up_in_the_language_of_the_report(tmp_path):
+    """Rows that loading could not use are told beside those that rules removed; types of columns are words."""
+    text = "case,activity,time\n1,A,2024-01-01\n1,A,2024-01-01\n1,,2024-01-02\n2,A,2024-01-01\n2,B,2024-01-03\n"
+    here = enrichment(tmp_path, text, cleaningRules=["remove_duplicates"], derivedColumns=["is_rework"])
+    here.run("Output Generation")
+    phases = tuple(Finished(name, done.results, done.folder) for name, done in here.finished.items())
+    source = EarlierRun("j-1", "job", "DataEnrichment", "Vorbereitung", {}, phases, ENDED, ENDED)
+    _, phase = reported(tmp_path, [source], reportType="detailed", exportFormats=["JSON"], language="de")
+    rules, columns = blocks(json.loads(files(phase)["report.json"]), "Table")
+    assert rules["rows"] == [["Beim Laden unbrauchbar", 5, 1, 0], ["Dubletten entfernen", 4, 1, 0]]
+    assert columns["rows"] == [["is_rework", "ja oder nein", 0]]
+
+
+def test_yes_and_no_of_own_workloads_are_words(tmp_path):
+    """In lists as well as alone."""
+    phases = (Finished("Check", {"checks": [{"name": "sums", "passed": True}], "complete": False}, tmp_path),)
+    source = EarlierRun("j-1", "job", "Custom", "Prüfung", {}, phases, ENDED, ENDED)
+    _, phase = reported(tmp_path, [source], reportType="detailed", exportFormats=["JSON"], language="de")
+    alone, listed = blocks(json.loads(files(phase)["report.json"]), "Table")
+    assert (alone["rows"], listed["rows"]) == ([["Complete", "nein"]], [["sums", "ja"]])

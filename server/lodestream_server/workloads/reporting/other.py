@@ -99,7 +99,7 @@ def _blocks(results: Json, speech: Speech, name: str) -> list[Block]:
         rows = tuple((_label(key), _text(value, key, speech)) for key, value in flat[:_FIGURES])
         blocks.append(Table(f"figures-{name}", speech.say("table.figures"), columns, rows, len(flat)))
     for place, (key, value) in enumerate(list(_lists(shown))[:_LISTS], start=1):
-        blocks.append(_table(f"list-{name}-{place}", key, value))
+        blocks.append(_table(f"list-{name}-{place}", key, value, speech))
     return blocks
 
 
@@ -131,14 +131,14 @@ def _is_table(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(row, Mapping) for row in value)
 
 
-def _table(name: str, key: str, rows: list[Json]) -> Table:
+def _table(name: str, key: str, rows: list[Json], speech: Speech) -> Table:
     fields = [field for field in rows[0] if all(isinstance(row.get(field), str | int | float | None) for row in rows)][
         :_COLUMNS
     ]
     columns = tuple(
         Column(_label(humanised(field)), _kind(field, [row.get(field) for row in rows])) for field in fields
     )
-    values = tuple(tuple(_cell(row.get(field)) for field in fields) for row in rows[:_ROWS])
+    values = tuple(tuple(_cell(row.get(field), speech) for field in fields) for row in rows[:_ROWS])
     return Table(name, name_of(key), columns, values, len(rows))
 
 
@@ -152,8 +152,10 @@ def _kind(key: str, values: list[Any]) -> Kind:
     return "count" if all(isinstance(value, int | None) for value in values) else "number"
 
 
-def _cell(value: Any) -> Value:
-    return name_of(value, _LONGEST) if isinstance(value, str | bool) else value
+def _cell(value: Any, speech: Speech) -> Value:
+    if isinstance(value, bool):
+        return speech.say("yes" if value else "no")
+    return name_of(value, _LONGEST) if isinstance(value, str) else value
 
 
 def _text(value: Any, key: str, speech: Speech) -> str:

@@ -52,10 +52,14 @@ class Prepared:
 
     def _rules(self) -> Table:
         say = self.speech.say
+        cleaning = self.source["cleaning"]
         rows = tuple(
             (self._rule(str(row["rule"])), row["recordsBefore"], row["recordsRemoved"], row["recordsChanged"])
-            for row in self.source["cleaning"]["rules"]
+            for row in cleaning["rules"]
         )
+        read = cleaning["before"]["records"]
+        if rows and (unusable := read - rows[0][1]):  # so that the records removed add up
+            rows = ((say("rule.loading"), read, unusable, 0), *rows)
         columns = (
             Column(say("column.rule")),
             Column(say("column.records_in"), "count"),
@@ -67,13 +71,16 @@ class Prepared:
     def _rule(self, name: str) -> str:
         return self.speech.texts.get(f"rule.{name}", name_of(name))
 
+    def _type(self, name: str) -> str:
+        return self.speech.texts.get(f"type_of.{name}", name_of(name))
+
     def _columns(self) -> Table | None:
         added = self.source["enrichment"].get("columns") or []
         if not added:
             return None
         say = self.speech.say
         rows = tuple(
-            (name_of(row["name"]), name_of(row.get("type", "")), row.get("missing"))
+            (name_of(row["name"]), self._type(str(row.get("type", ""))), row.get("missing"))
             for row in added
             if isinstance(row, dict)
         )

@@ -212,3 +212,17 @@ def test_rules_that_do_not_fit_the_log_are_refused(tmp_path, rule, reason, said)
         cleaned(tmp_path, day("1 A 08"), rule)
     assert refused.value.reason == reason
     assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "rule", "said"),
+    [
+        ("1,A,2024-01-01\n", {"rule": "date_range", "from": "2030-01-01"}, r"loosen parameters.cleaningRules\.$"),
+        ("1,A,\n1,B,2024-01-01\n", {"rule": "date_range", "to": "2023-01-01"}, "or add the rule fix_timestamps"),
+    ],
+)
+def test_rules_that_leave_nothing_are_named_with_what_may_help(tmp_path, text, rule, said):
+    """Times that were there are not to be fixed."""
+    with pytest.raises(BadInput, match=said) as raised:
+        cleaned(tmp_path, "case,activity,time\n" + text, rule)
+    assert raised.value.reason == "NOTHING_LEFT"

@@ -96,7 +96,7 @@ def insist_on_events(cleaning: "Cleaning") -> None:
         return
     accounts = [*cleaning.accounts, cleaning.closing]
     took = ", ".join(f"{account.name} {account.removed:,}" for account in accounts if account.removed)
-    fix = "" if any(account.name == "fix_timestamps" for account in accounts) else ", or add the rule fix_timestamps"
+    fix = ", or add the rule fix_timestamps" if cleaning.closing.removed else ""
     raise BadInput(
         f"The rules leave none of the {cleaning.raw.rows:,} rows (removed: {took}): loosen parameters.cleaningRules"
         f"{fix}.",

@@ -159,6 +159,38 @@ def test_utilisation_counts_parallel_work_once(tmp_path):
     assert resources["shareOfWorkWithResource"] == 0.75
 
 
+def test_nobody_is_busy_for_longer_than_time_has_passed(tmp_path):
+    """Ann's first work takes 48 hours; the second begins in its midst and ends four hours after it: 52 hours, not 76.
+    Bob's four hours over midnight and his two of the morning after do not touch."""
+    hour = 60
+    rows = [
+        event("c1", "A", 48 * hour, start=0, resource="ann"),
+        event("c2", "A", 52 * hour, start=24 * hour, resource="ann"),
+        event("c3", "A", 18 * hour, start=14 * hour, resource="bob"),
+        event("c4", "A", 26 * hour, start=24 * hour, resource="bob"),
+    ]
+    resources = world(tmp_path, rows).analyse().results["resources"]
+    ann, bob = resources["rows"]
+
+    assert (ann["busySeconds"], ann["windowSeconds"], ann["utilisation"]) == (52 * 3600.0, 52 * 3600.0, 1.0)
+    assert (bob["busySeconds"], bob["windowSeconds"], bob["utilisation"]) == (6 * 3600.0, 6 * 3600.0, 1.0)
+    assert resources["utilisation"] == 1.0
+
+
+def test_a_window_that_reaches_into_the_next_days_counts_once(tmp_path):
+    """Ann works 10-11 and 23-12, a window of 26 hours; that of the second day, 11-13, begins within it."""
+    hour = 60
+    rows = [
+        event("c1", "A", 3 * hour, start=2 * hour, resource="ann"),
+        event("c2", "A", 28 * hour, start=15 * hour, resource="ann"),
+        event("c3", "A", 29 * hour, start=27 * hour, resource="ann"),
+    ]
+    ann = world(tmp_path, rows).analyse().results["resources"]["rows"][0]
+
+    assert (ann["busySeconds"], ann["windowSeconds"]) == (15 * 3600.0, 27 * 3600.0)
+    assert ann["utilisation"] == pytest.approx(15 / 27, abs=1e-6)
+
+
 def test_without_resources_nothing_is_said_about_them(tmp_path):
     """Never faked: the key is absent, also when the column is there but empty."""
     assert "resources" not in world(tmp_path / "a", [event("c", "A", 0)]).analyse().results

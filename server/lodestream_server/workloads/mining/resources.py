@@ -2,8 +2,8 @@
 durations.
 
 Utilisation of a resource = the time in which it worked on at least one thing, divided by its working windows. The
-working window of a day (UTC) runs from the first start to the last end of the work that began on that day. Only logs
-with start times have it.
+working window of a day (UTC) runs from the first start to the last end of the work that began on that day; where
+windows overlap, as with work over midnight, the time counts once. Only logs with start times have it.
 """
 
 from collections.abc import Callable
@@ -81,15 +81,12 @@ class ResourceCount:
 
 
 def _busy_time(part: pl.DataFrame) -> pl.DataFrame:
-    """Union of the intervals of each resource, day by day."""
-    work = part.with_columns(day=pl.col("start") // _DAY).sort("key", "day", "start")
-    reached = pl.col("end").cum_max().shift(1).over("key", "day")
-    gained = (pl.col("end") - pl.max_horizontal("start", reached)).clip(lower_bound=0)
-    days = (
-        work.with_columns(gained=gained)
-        .group_by("key", "day")
-        .agg(busy=pl.col("gained").sum(), window=pl.col("end").max() - pl.col("start").min())
+    """Union of the intervals of each resource, and of its working windows."""
+    work = _gained(part.sort("key", "start"), "busy")
+    days = work.group_by("key", day=pl.col("start") // _DAY).agg(
+        pl.col("busy").sum(), pl.col("start").min(), pl.col("end").max()
     )
+    days = _gained(days.sort("key", "start"), "window")
     totals = days.group_by("key").agg(pl.col("busy").sum(), pl.col("window").sum())
     return totals.select(
         who=pl.col("key").cast(pl.UInt32),
@@ -97,6 +94,13 @@ def _busy_time(part: pl.DataFrame) -> pl.DataFrame:
         windowSeconds=(pl.col("window") / 1e6).round(6),
         utilisation=pl.when(pl.col("window") > 0).then((pl.col("busy") / pl.col("window")).round(6)),
     )
+
+
+def _gained(rows: pl.DataFrame, name: str) -> pl.DataFrame:
+    """With what each row from `start` to `end` adds to those of its key before it; sorted by key and start."""
+    reached = pl.col("end").cum_max().shift(1).over("key")
+    gained = (pl.col("end") - pl.max_horizontal("start", reached)).clip(lower_bound=0)
+    return rows.with_columns(gained.alias(name))
 
 
 def as_results(rows: pl.DataFrame, instances: int) -> Json:

@@ -50,13 +50,14 @@ async def test_a_stream_reads_on_from_where_it_was(here, monkeypatch):
     """However long the run has been at work, the next picture costs what has happened since the last one."""
     job = await here.client.submit_job("Long", type="DataEnrichment", parameters=here.waiting)
     await here.begun()
-    begun: list[int] = []
+    read: list[tuple[int, int]] = []
     events = here.server.engine.events
 
     async def noted(scope, run_id, *, after=0, **wanted):
+        found = await events(scope, run_id, after=after, **wanted)
         if wanted.get("kinds") == KINDS:
-            begun.append(after)
-        return await events(scope, run_id, after=after, **wanted)
+            read.append((after, found[-1].sequence if found else after))
+        return found
 
     monkeypatch.setattr(here.server.engine, "events", noted)
     request = WatchJobMetricsRequest(
@@ -66,8 +67,8 @@ async def test_a_stream_reads_on_from_where_it_was(here, monkeypatch):
     async for frame in here.client.raw(TrackingServiceStub).WatchJobMetrics(request):
         here.gate.touch()
         shown += [frame.snapshot] if frame.HasField("snapshot") else []
-    assert begun == sorted(begun)
-    assert begun.count(0) == 1
+    assert [after for after, _ in read] == [0, *(newest for _, newest in read[:-1])]
+    assert read[-1][1] > read[0][1]
     assert len(shown) > 1
     whole = await here.client.raw(TrackingServiceStub).GetJobMetrics(request.request)
     assert len(whole.historical_metrics) > 0

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lodestream_server.workloads.reporting.advice import quoted
-from lodestream_server.workloads.reporting.mined import Mined, name_of
+from lodestream_server.workloads.reporting.mined import Mined
 from lodestream_server.workloads.reporting.model import (
     Block,
     Chart,
@@ -18,6 +18,7 @@ from lodestream_server.workloads.reporting.model import (
     Table,
     Value,
 )
+from lodestream_server.workloads.reporting.names import name_of
 from lodestream_server.workloads.reporting.speech import Speech
 
 #: Rows of the comparison of activities; bars of the charts.

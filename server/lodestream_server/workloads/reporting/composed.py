@@ -7,8 +7,9 @@ from lodestream_server.workloads.mining.report.fit import clean
 from lodestream_server.workloads.phase import Json
 from lodestream_server.workloads.reporting.advice import quoted
 from lodestream_server.workloads.reporting.compared import Compared
-from lodestream_server.workloads.reporting.mined import Mined, name_of
+from lodestream_server.workloads.reporting.mined import Mined
 from lodestream_server.workloads.reporting.model import Document, Section
+from lodestream_server.workloads.reporting.names import name_of
 from lodestream_server.workloads.reporting.other import Other, other_sections
 from lodestream_server.workloads.reporting.prepared import Prepared
 from lodestream_server.workloads.reporting.speech import Speech

@@ -7,7 +7,7 @@ from typing import Any
 from lodestream_server.workloads.phase import Json
 from lodestream_server.workloads.reporting.advice import advice_of, quoted
 from lodestream_server.workloads.reporting.learned import Learned
-from lodestream_server.workloads.reporting.mined_charts import MinedCharts, bottleneck_chart
+from lodestream_server.workloads.reporting.mined_charts import MinedCharts
 from lodestream_server.workloads.reporting.mined_tables import MinedTables
 from lodestream_server.workloads.reporting.model import (
     Block,
@@ -19,11 +19,7 @@ from lodestream_server.workloads.reporting.model import (
     Terms,
     Value,
 )
-from lodestream_server.workloads.reporting.names import name_of
 from lodestream_server.workloads.reporting.speech import Speech
-
-#: The other kinds of sections take the last two from here.
-__all__ = ["FIRST_ADVICE", "Mined", "bottleneck_chart", "name_of"]
 
 #: Recommendations in a summary.
 FIRST_ADVICE = 3

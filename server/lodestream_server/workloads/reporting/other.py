@@ -8,7 +8,8 @@ from typing import Any
 
 from lodestream_server.workloads.phase import Json
 from lodestream_server.workloads.reporting.advice import advice_of
-from lodestream_server.workloads.reporting.mined import FIRST_ADVICE, bottleneck_chart, name_of
+from lodestream_server.workloads.reporting.mined import FIRST_ADVICE
+from lodestream_server.workloads.reporting.mined_charts import bottleneck_chart
 from lodestream_server.workloads.reporting.model import (
     Block,
     Chart,
@@ -20,6 +21,7 @@ from lodestream_server.workloads.reporting.model import (
     Table,
     Value,
 )
+from lodestream_server.workloads.reporting.names import name_of
 from lodestream_server.workloads.reporting.speech import Speech
 
 #: Of each phase: figures and lists shown; rows and columns of a list, characters of a value; how deep objects go.

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from lodestream_server.workloads.phase import Json
-from lodestream_server.workloads.reporting.mined import name_of
 from lodestream_server.workloads.reporting.model import Block, Column, Figure, Figures, Findings, Section, Table
+from lodestream_server.workloads.reporting.names import name_of
 from lodestream_server.workloads.reporting.speech import Speech
 
 

@@ -5,10 +5,11 @@ Only the composition of the server (`serving`) uses it; nothing above knows.
 """
 
 import asyncio
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from lodestream.rest.one_write import OneWrite
 from lodestream.rest.problems import Refusal, problem
 
 #: As much as other servers take: the longest documented query and an API key need a tenth of it.
@@ -27,6 +28,10 @@ class BoundedHttp(HttpToolsProtocol):
         self._in_head = True
         self._head_bytes = 0
         self._overdue: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        """A caller is there."""
+        super().connection_made(cast(asyncio.Transport, OneWrite(transport, self.loop)))
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the caller."""

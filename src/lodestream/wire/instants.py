@@ -27,6 +27,7 @@ _MINUTES = [f"T{minute // 60:02d}:{minute % 60:02d}:" for minute in range(1440)]
 _SECONDS = [f"{second:02d}Z" for second in range(60)]
 
 
+@lru_cache(16_384)  # whoever asks again how a run stands is told most of its times again
 def instant_text(seconds: int) -> str:
     """Seconds since the epoch as `YYYY-MM-DDTHH:MM:SSZ`."""
     minutes, second = divmod(seconds, 60)

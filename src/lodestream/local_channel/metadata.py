@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from grpc import aio
@@ -33,7 +34,14 @@ def sendable(pairs: Any) -> Pairs:
     return tuple(_sendable(key, value) for key, value in pairs) if pairs else ()
 
 
+@lru_cache(1024)  # callers use the same few keys with every call
+def _is_text_key(key: str) -> bool:
+    return _KEY.fullmatch(key) is not None and not key.endswith("-bin")
+
+
 def _sendable(key: Any, value: Any) -> Metadatum:
+    if type(key) is type(value) is str and _is_text_key(key) and value.isascii() and value.isprintable():
+        return Metadatum(key, value)  # nearly all
     if not isinstance(key, str) or not isinstance(value, str | bytes):
         raise TypeError(f"metadata {key!r}: expected a str key with a str or bytes value, got {type(value).__name__}")
     if not _KEY.fullmatch(key):

@@ -7,6 +7,7 @@ is a bug of the servicer and raises Refused with its pointer, so that it is neve
 
 from collections.abc import Callable
 from functools import partial
+from keyword import iskeyword
 from typing import Any, TypeAlias
 
 import orjson
@@ -70,23 +71,36 @@ _writers: Compiled[tuple[Descriptor, Language, bool], Writer] = Compiled(_compil
 
 
 def _sparse(plan: dict[FieldDescriptor, tuple[str, Writer | None]]) -> Writer:
-    """The writer of what is set."""
+    """The writer of what is set: a function of a line or two per field, made as source text, as dataclasses are.
 
-    def write(message: Message) -> dict[str, Any]:
-        out: dict[str, Any] = {}
-        key = ""
-        try:
-            for field, value in message.ListFields():  # in the order of the field numbers
-                key, convert = plan[field]
-                if convert is None:
-                    out[key] = value
-                elif (converted := convert(value)) is not None:
-                    out[key] = converted
-        except Refused as refused:
-            raise Refused(refused.under(key)) from None
-        return out
+    Asking for each field by name costs less than listing those that are set and looking each up: a whole answer takes a
+    seventh less time.
+    """
+    names: dict[str, Any] = {"Refused": Refused}
+    lines = ["def write(message):", " out = {}", " is_set = message.HasField", " key = ''", " try:"]
+    for place, (field, (key, convert)) in enumerate(plan.items()):
+        names[f"convert{place}"] = convert
+        lines += _lines(field, key, f"convert{place}" if convert else "")
+    lines += ["  pass", " except Refused as refused:", "  raise Refused(refused.under(key)) from None", " return out"]
+    exec("\n".join(lines), names)  # noqa: S102  # made of the names in our own contract
+    made: Writer = names["write"]
+    return made
 
-    return write
+
+def _lines(field: FieldDescriptor, key: str, convert: str) -> list[str]:
+    """What is done for a field; `convert` is the name of its writer, "" when the value is its own JSON."""
+    value = f"getattr(message, {field.name!r})" if iskeyword(field.name) else f"message.{field.name}"
+    lines = [f"  if is_set({field.name!r}):"] if field.has_presence else [f"  value = {value}", "  if value:"]
+    value = value if field.has_presence else "value"
+    if not convert:
+        return [*lines, f"   out[{key!r}] = {value}"]
+    return [
+        *lines,
+        f"   key = {key!r}",
+        f"   json = {convert}({value})",
+        "   if json is not None:",
+        "    out[key] = json",
+    ]
 
 
 def _filled(sparse: Writer, order: list[str], absent: dict[str, Callable[[], Any]]) -> Writer:
